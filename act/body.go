@@ -1,0 +1,302 @@
+package act
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Card is what a party shows of itself: names and public keys. Two people
+// compare its code once; from then on the keys in it are the pin.
+type Card struct {
+	Party  Party    `json:"party"`
+	Name   Names    `json:"name"`
+	Link   Sum      `json:"link"`   // SHA-384 of the public key (SPKI) of the node's TLS certificate
+	Ledger []string `json:"ledger"` // verifiers of the checkpoint, each "name+hash+key"; all must sign
+	Seal   []byte   `json:"seal"`   // public key that products are sealed to
+	Period int      `json:"period"` // key period, from 1
+}
+
+func (c Card) check() error {
+	if err := c.Party.Check(); err != nil {
+		return err
+	}
+	return malformed("card of "+string(c.Party), c.Name.ok(), len(c.Ledger) > 0 && len(c.Ledger) <= 8, len(c.Seal) <= 8<<10, c.Period >= 1)
+}
+
+// Names is what people call a thing, in the three languages of the desk.
+type Names struct {
+	EN string `json:"en"`
+	KO string `json:"ko,omitempty"`
+	JA string `json:"ja,omitempty"`
+}
+
+func (n Names) ok() bool { return line(n.EN) && line(n.KO) && line(n.JA) }
+
+// In returns the name in a language ("en", "ko", "ja"), or the English one.
+func (n Names) In(lang string) string {
+	switch {
+	case lang == "ko" && n.KO != "":
+		return n.KO
+	case lang == "ja" && n.JA != "":
+		return n.JA
+	}
+	return n.EN
+}
+
+// Person is one of a party's own people, as enrolled. The last act about a
+// name counts.
+type Person struct {
+	Name      string   `json:"name"` // what stands before the @: release, analyst, kim
+	Post      string   `json:"post"` // the office that the person holds
+	Key       string   `json:"key"`  // verifier of the person's signature
+	Offices   []Office `json:"offices"`
+	Clearance string   `json:"clearance,omitempty"` // a marking of the own scheme, as it is stamped; empty: none
+	Until     Moment   `json:"until"`               // clearance and needs end here
+	Needs     []Need   `json:"needs,omitempty"`
+	Briefed   bool     `json:"briefed,omitempty"`
+	Facility  string   `json:"facility,omitempty"` // the facility whose register of persons holds the name
+	Left      bool     `json:"left,omitempty"`     // a leaver loses all at once
+}
+
+// Need is a need to know: a pact and the purposes of its products.
+type Need struct {
+	Pact     PactID   `json:"pact"`
+	Purposes []string `json:"purposes"` // as the pact names them
+}
+
+// Office is what a person may do at their own node.
+type Office string
+
+// The offices.
+const (
+	Releasing     Office = "release"    // draft and release products
+	Reading       Office = "read"       // open products
+	Registry      Office = "registry"   // number, receive, file
+	Signing       Office = "sign"       // sign and end pacts, know partners
+	Audit         Office = "audit"      // see acts and proofs, no content
+	Administering Office = "administer" // run the node; no content by this office
+)
+
+func (p Person) check() error {
+	for _, o := range p.Offices {
+		if !slices.Contains([]Office{Releasing, Reading, Registry, Signing, Audit, Administering}, o) {
+			return fmt.Errorf("%w: no office is called %q", ErrMalformed, o)
+		}
+	}
+	return malformed("person "+p.Name, simple(p.Name, MaxName), line(p.Post), line(p.Key), line(p.Clearance), line(p.Facility), len(p.Offices) <= 16, len(p.Needs) <= MaxList)
+}
+
+// Known enters a partner: Code is what its officer read out, and it matched.
+type Known struct {
+	Card Card   `json:"card"`
+	Code string `json:"code"`
+}
+
+func (k Known) check() error { return k.Card.check() }
+
+// Authority names a person who may act towards the partner (article 2, R3).
+type Authority struct {
+	Name    string   `json:"name"`
+	Post    string   `json:"post"`
+	Key     string   `json:"key"`
+	Offices []Office `json:"offices"`
+}
+
+func (a Authority) check() error {
+	return malformed("authority "+a.Name, simple(a.Name, MaxName), line(a.Post), line(a.Key), len(a.Offices) <= 16)
+}
+
+// Proposal carries the text of a pact.
+type Proposal struct {
+	Text string `json:"text"`
+}
+
+func (p Proposal) check() error { return malformed("the pact's text", len(p.Text) <= MaxText) }
+
+// Step is one step in a pact's life, by one party.
+type Step struct {
+	Text Sum    `json:"text"`           // SHA-384 of the pact's text
+	Note string `json:"note,omitempty"` // what the diplomatic note said
+}
+
+func (s Step) check() error { return malformed("note", line(s.Note)) }
+
+// Mark is a stamp as it stands on a product: whose scheme, and the exact words.
+type Mark struct {
+	Party Party  `json:"party"`
+	Text  string `json:"text"`
+}
+
+// Release is a product that goes to its recipients: manifest and seal, bound
+// to each other. As the body of release.asked it is only a draft.
+type Release struct {
+	Manifest Manifest `json:"manifest"`
+	Seal     Seal     `json:"seal"`
+	Drafter  string   `json:"drafter,omitempty"` // who drafted it, where another released it
+	Basis    []string `json:"basis,omitempty"`   // the articles that the ruling rests on
+	Mandate  string   `json:"mandate,omitempty"` // standing authority it was released under
+}
+
+func (r Release) check() error {
+	if err := r.Manifest.check(); err != nil {
+		return err
+	}
+	return malformed("release", r.Seal.Size >= 0, r.Seal.Plain >= 0, len(r.Basis) <= MaxList, line(r.Drafter), line(r.Mandate))
+}
+
+// Seal names the sealed bytes of a product.
+type Seal struct {
+	Vault Sum    `json:"vault"` // digest tree over the sealed bytes: checked without keys
+	Size  int64  `json:"size"`  // of the sealed bytes
+	Plain int64  `json:"plain"` // of the content
+	Root  []byte `json:"root"`  // the seal's own root signature
+	Keys  Sum    `json:"keys"`  // SHA-384 of the key access list as released
+	Mode  string `json:"mode"`  // released, originator-controlled, lease
+}
+
+// Manifest describes a product. Its exact bytes are bound to the content.
+type Manifest struct {
+	Number     Number    `json:"number"`
+	Pact       PactID    `json:"pact"`
+	Title      string    `json:"title"`
+	Kind       string    `json:"kind"`     // report, assessment, imagery, notice
+	Subject    string    `json:"subject"`  // as the pact names its subjects
+	Form       string    `json:"form"`     // oral, visual, electronic, magnetic, documentary, equipment, technology
+	Purpose    string    `json:"purpose"`  // what it may be used for, as the pact names it
+	Language   string    `json:"language"` // BCP 47
+	Mark       Mark      `json:"mark"`     // the originator's, kept for ever
+	Caveats    []string  `json:"caveats,omitempty"`
+	Originator Party     `json:"originator"`
+	Origins    []Party   `json:"origins"`             // of everything in it, sorted
+	Recipients []Party   `json:"recipients"`          // sorted
+	MediaType  string    `json:"media_type"`          //
+	File       string    `json:"file,omitempty"`      // a name from outside: data, never a path
+	Made       Moment    `json:"made"`                // when it was marked
+	Review     *Moment   `json:"review,omitempty"`    // when its need is reviewed
+	Event      *Event    `json:"event,omitempty"`     // what it is about
+	Footprint  *Box      `json:"footprint,omitempty"` // what it shows
+	Lineage    []Lineage `json:"lineage,omitempty"`
+}
+
+func (m Manifest) check() error {
+	if err := m.Number.Check(); err != nil {
+		return err
+	}
+	if err := m.Originator.Check(); err != nil {
+		return err
+	}
+	for _, s := range append(slices.Clone(m.Caveats), m.Title, m.Kind, m.Subject, m.Form, m.Purpose, m.Language, m.Mark.Text, string(m.Mark.Party), m.MediaType, m.File) {
+		if !line(s) {
+			return fmt.Errorf("%w: the manifest of %s holds text that is too long or cannot be shown", ErrMalformed, m.Number)
+		}
+	}
+	for _, l := range m.Lineage {
+		if err := l.Of.Check(); err != nil {
+			return err
+		}
+	}
+	return malformed("manifest of "+string(m.Number), len(m.Caveats) <= MaxList, len(m.Origins) >= 1 && len(m.Origins) <= MaxParties,
+		len(m.Recipients) >= 1 && len(m.Recipients) <= MaxParties, len(m.Lineage) <= MaxList, m.Event == nil || m.Event.ok(), m.Footprint == nil || m.Footprint.ok())
+}
+
+// Event is what a product is about. An event has many products, each with the
+// view of the party it is attributed to; they are never merged.
+type Event struct {
+	ID    string  `json:"id"`
+	Kind  string  `json:"kind"` // nuclear-test, missile-launch
+	Time  *Moment `json:"time,omitempty"`
+	Place *Place  `json:"place,omitempty"`
+}
+
+func (e *Event) ok() bool { return line(e.ID) && line(e.Kind) && (e.Place == nil || e.Place.ok()) }
+
+// Place is a point in degrees, WGS 84.
+type Place struct {
+	Lat  float64 `json:"lat"`
+	Lon  float64 `json:"lon"`
+	Name string  `json:"name,omitempty"`
+}
+
+func (p *Place) ok() bool {
+	return p.Lat >= -90 && p.Lat <= 90 && p.Lon >= -180 && p.Lon <= 180 && line(p.Name)
+}
+
+// Box is an area in degrees, WGS 84; West is more than East across the antimeridian.
+type Box struct {
+	South float64 `json:"south"`
+	West  float64 `json:"west"`
+	North float64 `json:"north"`
+	East  float64 `json:"east"`
+}
+
+func (b *Box) ok() bool {
+	return b.South >= -90 && b.South <= b.North && b.North <= 90 && b.West >= -180 && b.West <= 180 && b.East >= -180 && b.East <= 180
+}
+
+// Lineage says what a product was made from.
+type Lineage struct {
+	Of  Number `json:"of"`
+	How string `json:"how"` // answer, translation, excerpt, assessment
+}
+
+// Receipt says that the act and, for a product, its content are durable here.
+// Custody passes with it (article 9, R30).
+type Receipt struct {
+	Act    Digest `json:"act"`
+	Number Number `json:"number"`
+	Vault  Sum    `json:"vault"`
+	Mark   Mark   `json:"mark"` // the equivalent that now stands beside the original
+}
+
+// Opening enters that a person reads a product.
+type Opening struct {
+	Number  Number `json:"number"`
+	Person  string `json:"person"`
+	Purpose string `json:"purpose"`
+}
+
+// Denial enters what was asked for and not done.
+type Denial struct {
+	Number  Number   `json:"number,omitempty"`
+	Person  string   `json:"person"`
+	Purpose string   `json:"purpose,omitempty"`
+	Because []Reason `json:"because"`
+}
+
+// Reason is one ground of a ruling, in words.
+type Reason struct {
+	Article string `json:"article"` // the article of the pact, or the rule
+	Text    string `json:"text"`
+	Cure    string `json:"cure,omitempty"` // what would change the answer
+}
+
+// Refusal tells the partner that an act of its was not accepted. It is final:
+// the sender does not send that act again.
+type Refusal struct {
+	Act     Digest   `json:"act"`
+	Kind    Kind     `json:"kind"`
+	Number  Number   `json:"number,omitempty"`
+	Kept    bool     `json:"kept"` // the act is in this ledger all the same; otherwise it could not be read
+	Because []Reason `json:"because"`
+}
+
+// Asking asks the originator for its share of a product's key.
+type Asking struct {
+	Number Number `json:"number"`
+	Person string `json:"person"`
+}
+
+// Loan lends the originator's share, wrapped to the recipient's node.
+type Loan struct {
+	Number Number  `json:"number"`
+	Asking *Digest `json:"asking,omitempty"` // the act it answers; none: a lease
+	Share  []byte  `json:"share"`
+	Until  Moment  `json:"until"`
+}
+
+// Dispute says that the partner's ledger contradicts what it signed before.
+type Dispute struct {
+	Party    Party  `json:"party"`
+	Evidence Sum    `json:"evidence"` // of the file that proves it to a third person
+	What     string `json:"what"`
+}

@@ -1,0 +1,93 @@
+package act
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+)
+
+// Kind says what happened. The set is closed: a node keeps and shows an act of
+// another kind, and acts on none. Kinds are never renamed and never reused.
+type Kind string
+
+// The kinds of act of version 1, with the body of each.
+const (
+	NodeOpened        Kind = "node.opened"        // Card: the first leaf of every ledger
+	PersonEnrolled    Kind = "person.enrolled"    // Person: an own person, or their new state
+	PartnerKnown      Kind = "partner.known"      // Known: the partner's card, compared by two people
+	AuthorityNotified Kind = "authority.notified" // Authority: one who may act towards the partner
+
+	PactProposed        Kind = "pact.proposed"         // Proposal: the text
+	PactInitialled      Kind = "pact.initialled"       // Step
+	PactApproved        Kind = "pact.approved"         // Step: endorsed at home (a cabinet, a parliament)
+	PactSigned          Kind = "pact.signed"           // Step
+	PactNotified        Kind = "pact.notified"         // Step: domestic procedures are complete
+	PactCancelled       Kind = "pact.cancelled"        // Step: scrapped before entry into force
+	PactNotice          Kind = "pact.notice"           // Step: notice of termination
+	PactNoticeSuspended Kind = "pact.notice-suspended" // Step
+	PactNoticeWithdrawn Kind = "pact.notice-withdrawn" // Step
+
+	ReleaseAsked    Kind = "release.asked"    // Release: a draft that waits for a second person
+	ReleaseDenied   Kind = "release.denied"   // Denial: the ruling refused, or the second person did
+	ProductReleased Kind = "product.released" // Release
+	ProductReceived Kind = "product.received" // Receipt: content and act are durable here
+	ProductOpened   Kind = "product.opened"   // Opening: entered before the first byte is shown
+	OpeningDenied   Kind = "opening.denied"   // Denial
+	ShareAsked      Kind = "share.asked"      // Asking: the originator's share, for one opening
+	ShareLent       Kind = "share.lent"       // Loan: the answer, or a lease
+
+	ActRefused     Kind = "act.refused"     // Refusal: what the partner sent is not accepted, and why
+	LedgerDisputed Kind = "ledger.disputed" // Dispute: the partner's ledger contradicts what it signed
+)
+
+var kinds = map[Kind]reflect.Type{
+	NodeOpened:        reflect.TypeFor[Card](),
+	PersonEnrolled:    reflect.TypeFor[Person](),
+	PartnerKnown:      reflect.TypeFor[Known](),
+	AuthorityNotified: reflect.TypeFor[Authority](),
+
+	PactProposed:        reflect.TypeFor[Proposal](),
+	PactInitialled:      reflect.TypeFor[Step](),
+	PactApproved:        reflect.TypeFor[Step](),
+	PactSigned:          reflect.TypeFor[Step](),
+	PactNotified:        reflect.TypeFor[Step](),
+	PactCancelled:       reflect.TypeFor[Step](),
+	PactNotice:          reflect.TypeFor[Step](),
+	PactNoticeSuspended: reflect.TypeFor[Step](),
+	PactNoticeWithdrawn: reflect.TypeFor[Step](),
+
+	ReleaseAsked:    reflect.TypeFor[Release](),
+	ReleaseDenied:   reflect.TypeFor[Denial](),
+	ProductReleased: reflect.TypeFor[Release](),
+	ProductReceived: reflect.TypeFor[Receipt](),
+	ProductOpened:   reflect.TypeFor[Opening](),
+	OpeningDenied:   reflect.TypeFor[Denial](),
+	ShareAsked:      reflect.TypeFor[Asking](),
+	ShareLent:       reflect.TypeFor[Loan](),
+
+	ActRefused:     reflect.TypeFor[Refusal](),
+	LedgerDisputed: reflect.TypeFor[Dispute](),
+}
+
+// Known reports whether this version has a body type for k.
+func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
+
+// OfPact reports whether k is a step in a pact's life.
+func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
+
+// Kinds returns every kind, sorted.
+func Kinds() []Kind {
+	var all []Kind
+	for k := range kinds {
+		all = append(all, k)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func malformed(what string, ok ...bool) error {
+	if slices.Contains(ok, false) {
+		return fmt.Errorf("%w: %s is out of bounds", ErrMalformed, what)
+	}
+	return nil
+}

@@ -1,0 +1,208 @@
+package carriage
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/intake"
+	"entente/ledger"
+	"entente/vault"
+)
+
+// want asks for the content of a product, from a block on.
+type want struct {
+	Number act.Number `json:"number"`
+	Vault  act.Sum    `json:"vault"`
+	From   int        `json:"from"` // first block wanted; -1: the list of block digests
+}
+
+// inline puts small sealed content beside its act.
+func (d *Direct) inline(ctx context.Context, c *intake.Conveyed) error {
+	a, err := act.Parse(c.Bytes)
+	if err != nil {
+		return err
+	}
+	f, err := d.Vault.Open(ctx, vault.Digest(a.Body.(act.Release).Seal.Vault))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil // the far side will ask for it, and hear why
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c.Content = make([]byte, f.Size())
+	_, err = f.ReadAt(c.Content, 0)
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return err
+}
+
+// pull asks for the content of each product that was taken in without it.
+func (s *session) pull(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.w.Close() })
+	defer stop()
+	for {
+		grown := s.d.Ledger.Grown()
+		var awaited []catalogue.Awaited
+		err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+			awaited, err = s.d.Catalogue.Awaited(tx, s.peer.Party)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, a := range awaited {
+			if err := s.fetch(ctx, a); err != nil {
+				return fmt.Errorf("fetching the content of %s: %w", a.Number, err)
+			}
+		}
+		if len(awaited) == 0 {
+			if err := s.idle(ctx, grown); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// fetch brings one product's content home, block by verified block, from
+// where the last attempt ended.
+func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
+	blocks, err := s.blocks(a)
+	if err != nil {
+		return err
+	}
+	in, err := s.d.Vault.Receive(ctx, vault.Digest(a.Vault), blocks)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if in.Next() < len(blocks.Leaves) {
+		if err := s.w.writeJSON(kindWant, want{a.Number, a.Vault, in.Next()}); err != nil {
+			return err
+		}
+	}
+	for i := in.Next(); i < len(blocks.Leaves); i++ {
+		b, err := s.answer(kindBlock)
+		if err != nil {
+			return err
+		}
+		if len(b) < 4 || binary.BigEndian.Uint32(b) != uint32(i) {
+			return errFrame
+		}
+		if err := in.Write(i, b[4:]); err != nil {
+			return err
+		}
+		s.d.fetched(a.Number, int64(i+1)*vault.BlockSize, blocks.Size)
+	}
+	if err := in.Keep(ctx); err != nil {
+		return err
+	}
+	s.d.fetched(a.Number, 0, 0)
+	return s.d.Intake.Arrived(ctx, a.Number)
+}
+
+func (s *session) blocks(a catalogue.Awaited) (vault.Blocks, error) {
+	if err := s.w.writeJSON(kindWant, want{a.Number, a.Vault, -1}); err != nil {
+		return vault.Blocks{}, err
+	}
+	b, err := s.answer(kindBlocks)
+	if err != nil {
+		return vault.Blocks{}, err
+	}
+	blocks, err := vault.ParseBlocks(b)
+	if err != nil {
+		return vault.Blocks{}, err
+	}
+	if act.Sum(blocks.Digest()) != a.Vault || blocks.Size != a.Size {
+		return vault.Blocks{}, fmt.Errorf("the block digests that %s sent are not those of the release", s.peer.Party)
+	}
+	return blocks, nil
+}
+
+// answer reads the next frame, which must be of kind k.
+func (s *session) answer(k kind) ([]byte, error) {
+	for {
+		if err := s.w.SetReadDeadline(time.Now().Add(silence)); err != nil {
+			return nil, err
+		}
+		got, b, err := s.w.read()
+		switch {
+		case err != nil:
+			return nil, err
+		case got == k:
+			return b, nil
+		case got == kindBye:
+			return nil, s.parted(b)
+		case got != kindPing:
+			return nil, fmt.Errorf("%s answers with a frame of kind %d: %w", s.peer.Party, got, errFrame)
+		}
+	}
+}
+
+// serve answers the wants of the partner, and nothing that was not released to it.
+func (s *session) serve(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.w.Close() })
+	defer stop()
+	for {
+		b, err := s.answer(kindWant)
+		if err != nil {
+			return err
+		}
+		var w want
+		if err := json.Unmarshal(b, &w); err != nil {
+			return errFrame
+		}
+		if err := s.give(ctx, w); err != nil {
+			s.part("refused", "this content cannot be had")
+			return err
+		}
+	}
+}
+
+func (s *session) give(ctx context.Context, w want) error {
+	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		ok, err := s.d.Catalogue.ReleasedTo(tx, w.Number, w.Vault, s.peer.Party)
+		if err == nil && !ok {
+			err = fmt.Errorf("%s asks for content that was not released to it", s.peer.Party)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if w.From == -1 {
+		blocks, err := s.d.Vault.Blocks(ctx, vault.Digest(w.Vault))
+		if err != nil {
+			return err
+		}
+		return s.w.write(kindBlocks, blocks.Marshal())
+	}
+	f, err := s.d.Vault.Open(ctx, vault.Digest(w.Vault))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if w.From < 0 || int64(w.From) > f.Size()/vault.BlockSize {
+		return errFrame
+	}
+	buf := make([]byte, vault.BlockSize)
+	for i := w.From; int64(i)*vault.BlockSize < f.Size(); i++ {
+		n := min(int64(vault.BlockSize), f.Size()-int64(i)*vault.BlockSize)
+		if _, err := f.ReadAt(buf[:n], int64(i)*vault.BlockSize); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if err := s.w.write(kindBlock, binary.BigEndian.AppendUint32(nil, uint32(i)), buf[:n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,297 @@
+package carriage
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/act"
+	"entente/intake"
+	"entente/ledger"
+)
+
+// hello opens every lane, in both directions. It states what its sender last
+// saw of the other's ledger, with the other's own signature on it, so that a
+// ledger that was restored or forked is caught before anything else.
+type hello struct {
+	Version int       `json:"v"`
+	Lane    lane      `json:"lane"`
+	Card    act.Card  `json:"card"`
+	At      time.Time `json:"at"`
+	Took    int64     `json:"took"`           // how many of your acts to me I have taken in
+	Seen    seen      `json:"seen"`           // your ledger as I last saw it
+	Code    string    `json:"code,omitempty"` // lane introduce: nothing secret, the code of the caller's card
+}
+
+type seen struct {
+	Head       act.Head `json:"head"`
+	Checkpoint []byte   `json:"checkpoint,omitempty"`
+}
+
+// took answers a delivery, once it is durable.
+type took struct {
+	Next int64 `json:"next"` // the place, among the acts to me, that I expect next
+	Seen seen  `json:"seen"`
+}
+
+// bye is the last word on a lane. Its text tells a known partner what to do.
+type bye struct {
+	Kind string `json:"kind"` // busy, clock, restored, disputed, refused, internal
+	Text string `json:"text"`
+}
+
+// lane says what a connection is for. Content has connections of its own, so
+// that a large product never stands before an act.
+type lane string
+
+const (
+	laneIntroduce lane = "introduce" // exchange cards and part; the only lane open to strangers
+	laneActs      lane = "acts"      // both directions
+	lanePull      lane = "pull"      // the dialling side asks for content
+	lanePush      lane = "push"      // the answering side asks for content
+)
+
+// errLinked ends a connection that another one serves already.
+var errLinked = errors.New("linked already")
+
+// session is one lane of one link.
+type session struct {
+	d      *Direct
+	w      *wire
+	lane   lane
+	dialed bool
+	peer   act.Card // pinned
+	theirs hello
+	took   chan took
+}
+
+// state reads what a hello or took tells the partner.
+func (d *Direct) state(ctx context.Context, p act.Party) (next int64, s seen, err error) {
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := d.Catalogue.Partner(tx, p)
+		if err != nil {
+			return err
+		}
+		next = partner.Received
+		peer, err := tx.Peer(p)
+		s = seen{peer.Head, peer.Checkpoint}
+		return err
+	})
+	return next, s, err
+}
+
+// checkSeen compares what the partner saw of us with what we have.
+func (d *Direct) checkSeen(ctx context.Context, p act.Party, s seen) error {
+	if s.Head.Size == 0 {
+		return nil
+	}
+	h, err := ledger.ReadCheckpoint(d.Own, s.Checkpoint)
+	if err != nil || h != s.Head {
+		return fmt.Errorf("%s states a checkpoint of ours that we did not sign", p)
+	}
+	return d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		if h.Size > tx.Size() {
+			return &Restored{Partner: p, Held: h.Size, Have: tx.Size(), Checkpoint: s.Checkpoint}
+		}
+		have, err := tx.HeadAt(h.Size)
+		if err == nil && have != h {
+			err = &Restored{Partner: p, Held: h.Size, Have: tx.Size(), Checkpoint: s.Checkpoint}
+		}
+		return err
+	})
+}
+
+// Restored says that our own ledger is not the one that a partner holds our
+// signature on: it was restored from a backup, or copied and run twice.
+type Restored struct {
+	Partner    act.Party
+	Held, Have int64
+	Checkpoint []byte // ours, as the partner holds it
+}
+
+// Error implements error.
+func (r *Restored) Error() string {
+	return fmt.Sprintf("%s holds our signed checkpoint of %d entries, and this ledger of %d does not lead to it: the folder was restored from a backup or run twice; stop, and put the newest copy back", r.Partner, r.Held, r.Have)
+}
+
+// acts runs the lane of acts until it ends.
+func (s *session) acts(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { s.w.Close() })
+	defer stop()
+	done := make(chan error, 2)
+	go func() { done <- s.send(ctx); cancel() }()
+	go func() { done <- s.receive(ctx); cancel() }()
+	err := <-done
+	if second := <-done; err == nil || errors.Is(err, context.Canceled) {
+		err = second
+	}
+	return err
+}
+
+// send carries each new act of ours, in order, and waits until it is taken.
+func (s *session) send(ctx context.Context) error {
+	next, at := s.theirs.Took, s.theirs.Seen
+	shown := time.Time{}
+	for {
+		grown := s.d.Ledger.Grown()
+		del, err := s.d.Next(ctx, s.peer.Party, next, at.Head)
+		if err != nil {
+			return err
+		}
+		if len(del.Acts) == 0 && s.d.Now().Sub(shown) < freshness && !shown.IsZero() {
+			if err := s.idle(ctx, grown); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := s.w.writeJSON(kindActs, del); err != nil {
+			return err
+		}
+		shown = s.d.Now()
+		select {
+		case t := <-s.took:
+			if t.Next != next+int64(len(del.Acts)) {
+				return fmt.Errorf("%s took %d acts of ours, and %d were sent", s.peer.Party, t.Next, next+int64(len(del.Acts)))
+			}
+			next, at = t.Next, t.Seen
+			s.d.carried(s.peer.Party, next)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// idle waits until there may be something to send, and breaks the silence.
+func (s *session) idle(ctx context.Context, grown <-chan struct{}) error {
+	t := time.NewTimer(silence / 3)
+	defer t.Stop()
+	select {
+	case <-grown:
+		return nil
+	case <-t.C:
+		return s.w.write(kindPing)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// receive takes in what the partner sends.
+func (s *session) receive(ctx context.Context) error {
+	for {
+		if err := s.w.SetReadDeadline(time.Now().Add(silence)); err != nil {
+			return err
+		}
+		k, b, err := s.w.read()
+		if err != nil {
+			return err
+		}
+		switch k {
+		case kindPing:
+		case kindActs:
+			var del intake.Delivery
+			if err := json.Unmarshal(b, &del); err != nil {
+				return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
+			}
+			del.From = s.peer.Party
+			if err := s.takeIn(ctx, del); err != nil {
+				return err
+			}
+		case kindTook:
+			var t took
+			if err := json.Unmarshal(b, &t); err != nil {
+				return fmt.Errorf("reading an answer of %s: %w", s.peer.Party, errFrame)
+			}
+			select {
+			case s.took <- t:
+			default:
+				return fmt.Errorf("%s answers what was not sent", s.peer.Party)
+			}
+		case kindBye:
+			return s.parted(b)
+		default:
+			return fmt.Errorf("%s sends a frame of kind %d on the lane of acts", s.peer.Party, k)
+		}
+	}
+}
+
+func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
+	if err := s.d.Intake.TakeIn(ctx, del); err != nil {
+		var c *ledger.Contradiction
+		if errors.As(err, &c) {
+			s.d.dispute(ctx, c)
+			s.part("disputed", c.Error())
+		}
+		return err
+	}
+	next, at, err := s.d.state(ctx, s.peer.Party)
+	if err != nil {
+		return err
+	}
+	return s.w.writeJSON(kindTook, took{next, at})
+}
+
+func (s *session) part(kind, text string) { _ = s.w.writeJSON(kindBye, bye{kind, text}) }
+
+func (s *session) parted(b []byte) error {
+	var y bye
+	if err := json.Unmarshal(b, &y); err != nil || len(y.Text) > act.MaxLine {
+		return fmt.Errorf("reading the last word of a peer: %w", errFrame)
+	}
+	if y.Kind == "busy" {
+		return errLinked
+	}
+	return fmt.Errorf("%s ended the link (%s): %s", s.peer.Party, y.Kind, y.Text)
+}
+
+// Next is one step of sending: the acts for p from its place next on, under
+// a checkpoint that extends what p has seen. It changes nothing but to sign.
+func (d *Direct) Next(ctx context.Context, p act.Party, next int64, at act.Head) (intake.Delivery, error) {
+	checkpoint, head, err := d.Ledger.Checkpoint(ctx)
+	if err != nil {
+		return intake.Delivery{}, err
+	}
+	del := intake.Delivery{Checkpoint: checkpoint}
+	var content []int
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		if del.Growth, err = tx.Growth(at.Size, head.Size); err != nil {
+			return err
+		}
+		size := 0
+		for q, err := range d.Catalogue.Queue(tx, p, next) {
+			if err != nil {
+				return err
+			}
+			if q.Index >= head.Size || len(del.Acts) == maxBatch || size > batchBytes {
+				break
+			}
+			e, err := tx.Entry(q.Index)
+			if err != nil {
+				return err
+			}
+			proof, err := tx.Prove(q.Index, head.Size)
+			if err != nil {
+				return err
+			}
+			if r, ok := e.Act.Body.(act.Release); ok && e.Act.Kind == act.ProductReleased && r.Seal.Size <= inlineContent {
+				content = append(content, len(del.Acts))
+				size += int(r.Seal.Size)
+			}
+			size += len(e.Bytes)
+			del.Acts = append(del.Acts, intake.Conveyed{Seq: q.Seq, Bytes: e.Bytes, Proof: proof})
+		}
+		return nil
+	})
+	if err != nil {
+		return del, err
+	}
+	for _, i := range content {
+		if err := d.inline(ctx, &del.Acts[i]); err != nil {
+			return del, err
+		}
+	}
+	return del, nil
+}

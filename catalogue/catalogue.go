@@ -1,0 +1,311 @@
+// Package catalogue is the present state of a node, folded from its ledger:
+// persons, partners, pacts, products and what waits.
+//
+// [Catalogue.Fold] is given to the ledger, which calls it inside the
+// transaction that enters an act: act and effect commit together. Every
+// other method reads. All rows can be deleted and folded again
+// (ledger.Rebuild); they hold nothing that the entries do not.
+package catalogue
+
+import (
+	"crypto/sha512"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+	"time"
+
+	"entente/act"
+	"entente/ledger"
+	"entente/pact"
+	"entente/product"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+const (
+	tablePerson  = ledger.FoldPrefix + "person"  // name → act.Person
+	tablePartner = ledger.FoldPrefix + "partner" // party → Partner
+	tableText    = ledger.FoldPrefix + "text"    // sum of a pact's text → text
+	tablePact    = ledger.FoldPrefix + "pact"    // pact/sum → Row
+	tableProduct = ledger.FoldPrefix + "product" // number → product.Custody
+	tableByEntry = ledger.FoldPrefix + "entry"   // index of its release → number
+	tableQueue   = ledger.FoldPrefix + "queue/"  // + party: place → index of the act that is for it
+	tableAwaited = ledger.FoldPrefix + "awaited" // party/number → Awaited
+	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
+	tableBlocked = ledger.FoldPrefix + "blocked" // pact → why nothing under it proceeds
+)
+
+// Catalogue folds and reads one node's state.
+type Catalogue struct {
+	Own act.Party
+
+	mu    sync.Mutex
+	texts map[act.Sum]*pact.Pact // parsed texts: they never change
+}
+
+// Partner is a party that we know.
+type Partner struct {
+	Card        act.Card                 `json:"card"`
+	Code        string                   `json:"code"`
+	Known       act.Moment               `json:"known"`
+	Received    int64                    `json:"received"`              // acts of its that were taken in
+	Queued      int64                    `json:"queued"`                // acts of ours that are for it
+	Authorities map[string]act.Authority `json:"authorities,omitempty"` // its persons, notified to us
+	Notified    map[string]string        `json:"notified,omitempty"`    // our persons, notified to it: name → key
+	Disputed    string                   `json:"disputed,omitempty"`
+}
+
+// Awaited is content that was released to us and is not here yet.
+type Awaited struct {
+	Number act.Number `json:"number"`
+	Vault  act.Sum    `json:"vault"`
+	Size   int64      `json:"size"`
+}
+
+// Asked is a partner's asking for our share of a key, not answered yet.
+type Asked struct {
+	Act    act.Digest `json:"act"`
+	From   act.Party  `json:"from"`
+	Number act.Number `json:"number"`
+	Person string     `json:"person"`
+}
+
+// Row is a pact under one text.
+type Row struct {
+	ID      act.PactID `json:"id"`
+	Text    act.Sum    `json:"text"`
+	By      act.Party  `json:"by"`      // who proposed it first
+	Entered int64      `json:"entered"` // index of the proposal
+	Life    pact.Life  `json:"life"`
+}
+
+// Statement begins an act of this node's: the caller adds By and signs it.
+func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any, to ...act.Party) (act.Act, error) {
+	a := act.Act{Version: act.Version, Kind: k, From: c.Own, To: to, At: act.MomentOf(now), Period: 1, Body: body}
+	if len(to) != 1 {
+		return a, nil
+	}
+	peer, err := tx.Peer(to[0])
+	if err == nil && peer.Head.Size > 0 {
+		a.Seen = &peer.Head
+	}
+	return a, err
+}
+
+// Enter signs an act of the node itself and appends it.
+func (c *Catalogue) Enter(tx *ledger.Tx, a act.Act) (ledger.Entry, error) {
+	v, err := act.Sign(a, nil)
+	if err != nil {
+		return ledger.Entry{}, err
+	}
+	return tx.Append(v)
+}
+
+// Person reads one of our own persons.
+func (c *Catalogue) Person(tx *ledger.Tx, name string) (act.Person, bool, error) {
+	return ledger.Load[act.Person](tx, tablePerson, name)
+}
+
+// Persons reads all our own persons, by name.
+func (c *Catalogue) Persons(tx *ledger.Tx) ([]act.Person, error) {
+	return rows[act.Person](tx, tablePerson, "")
+}
+
+// Partner reads a partner.
+func (c *Catalogue) Partner(tx *ledger.Tx, p act.Party) (Partner, bool, error) {
+	return ledger.Load[Partner](tx, tablePartner, string(p))
+}
+
+// Partners reads all partners, by party.
+func (c *Catalogue) Partners(tx *ledger.Tx) ([]Partner, error) {
+	return rows[Partner](tx, tablePartner, "")
+}
+
+// Card returns the pinned card of p, for verifying the ledger.
+func (c *Catalogue) Card(tx *ledger.Tx, p act.Party) (act.Card, bool, error) {
+	partner, ok, err := c.Partner(tx, p)
+	return partner.Card, ok, err
+}
+
+// Keys returns the verifiers of persons whom partners notified.
+func (c *Catalogue) Keys(tx *ledger.Tx) act.Keys {
+	return func(from act.Party, by string) (note.Verifier, error) {
+		partner, _, err := c.Partner(tx, from)
+		if err != nil {
+			return nil, err
+		}
+		name, _, _ := strings.Cut(by, "@")
+		a, ok := partner.Authorities[name]
+		if !ok {
+			return nil, fmt.Errorf("%s never notified this person", from)
+		}
+		return act.ParseVerifier(a.Key)
+	}
+}
+
+// Pact reads the pact called id: the text in force, else the one signed or
+// proposed last. It reports false when none was ever proposed.
+func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pact, Row, bool, error) {
+	all, err := rows[Row](tx, tablePact, string(id)+"/")
+	if err != nil || len(all) == 0 {
+		return nil, Row{}, false, err
+	}
+	var best *pact.Pact
+	var row Row
+	for _, r := range all {
+		p, err := c.text(tx, r.Text)
+		if err != nil {
+			return nil, Row{}, false, err
+		}
+		in := p.Phase(r.Life, c.Own, now).Transfers()
+		if best == nil || in && !best.Phase(row.Life, c.Own, now).Transfers() || r.Entered > row.Entered && !best.Phase(row.Life, c.Own, now).Transfers() {
+			best, row = p, r
+		}
+	}
+	return best, row, true, nil
+}
+
+// PactUnder reads the pact under one text, in force or not: a product keeps
+// the terms that it was released under.
+func (c *Catalogue) PactUnder(tx *ledger.Tx, id act.PactID, text act.Sum) (*pact.Pact, Row, bool, error) {
+	r, ok, err := ledger.Load[Row](tx, tablePact, string(id)+"/"+text.String())
+	if err != nil || !ok {
+		return nil, r, false, err
+	}
+	p, err := c.text(tx, text)
+	return p, r, err == nil, err
+}
+
+// Pacts reads every pact under every text.
+func (c *Catalogue) Pacts(tx *ledger.Tx) ([]Row, error) { return rows[Row](tx, tablePact, "") }
+
+// Text reads a pact's text.
+func (c *Catalogue) Text(tx *ledger.Tx, s act.Sum) ([]byte, error) { return tx.Get(tableText, s[:]) }
+
+func (c *Catalogue) text(tx *ledger.Tx, s act.Sum) (*pact.Pact, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p := c.texts[s]; p != nil {
+		return p, nil
+	}
+	b, err := c.Text(tx, s)
+	if err != nil {
+		return nil, err
+	}
+	p, problems := pact.Parse(b)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("reading a pact's text: %s", problems[0].Text)
+	}
+	if c.texts == nil {
+		c.texts = make(map[act.Sum]*pact.Pact)
+	}
+	c.texts[s] = p
+	return p, nil
+}
+
+// Product reads a product's custody.
+func (c *Catalogue) Product(tx *ledger.Tx, n act.Number) (product.Custody, bool, error) {
+	return ledger.Load[product.Custody](tx, tableProduct, string(n))
+}
+
+// Products reads every product, in the order in which they were entered.
+func (c *Catalogue) Products(tx *ledger.Tx) iter.Seq2[product.Custody, error] {
+	return func(yield func(product.Custody, error) bool) {
+		for row, err := range tx.Scan(tableByEntry, nil, nil) {
+			if err != nil {
+				yield(product.Custody{}, err)
+				return
+			}
+			p, ok, err := c.Product(tx, act.Number(row.Value))
+			if err == nil && !ok {
+				err = fmt.Errorf("reading product %s: it is not there", row.Value)
+			}
+			if !yield(p, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// ReleasedTo reports whether the content was released to p as product n.
+func (c *Catalogue) ReleasedTo(tx *ledger.Tx, n act.Number, content act.Sum, p act.Party) (bool, error) {
+	cu, ok, err := c.Product(tx, n)
+	if err != nil || !ok || cu.Seal.Vault != content || cu.Manifest.Originator != c.Own {
+		return false, err
+	}
+	for _, r := range cu.Manifest.Recipients {
+		if r == p {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// Queued is an act that is for a partner.
+type Queued struct {
+	Seq   int64 // its place among the acts to that partner, from 0
+	Index int64 // in the ledger
+}
+
+// Queue reads the acts for p, from place next on.
+func (c *Catalogue) Queue(tx *ledger.Tx, p act.Party, next int64) iter.Seq2[Queued, error] {
+	return func(yield func(Queued, error) bool) {
+		for row, err := range tx.Scan(tableQueue+string(p), be(next), nil) {
+			if err == nil && (len(row.Key) != 8 || len(row.Value) != 8) {
+				err = errors.New("reading the queue: not a number")
+			}
+			if err != nil {
+				yield(Queued{}, err)
+				return
+			}
+			if !yield(Queued{int64(binary.BigEndian.Uint64(row.Key)), int64(binary.BigEndian.Uint64(row.Value))}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Awaited reads the content that p released to us and that is not here yet.
+func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) ([]Awaited, error) {
+	return rows[Awaited](tx, tableAwaited, string(p)+"/")
+}
+
+// Asked reads the partners' askings that wait for an answer.
+func (c *Catalogue) Asked(tx *ledger.Tx) ([]Asked, error) { return rows[Asked](tx, tableAsked, "") }
+
+// Blocked says why nothing under the pact may proceed; empty when it may.
+func (c *Catalogue) Blocked(tx *ledger.Tx, id act.PactID) (string, error) {
+	b, err := tx.Get(tableBlocked, []byte(id))
+	return string(b), err
+}
+
+// SumOf returns the name of a pact's text.
+func SumOf(text []byte) act.Sum { return sha512.Sum384(text) }
+
+// rows reads all rows of a table whose key begins with prefix.
+func rows[T any](tx *ledger.Tx, table, prefix string) ([]T, error) {
+	var to []byte
+	if prefix != "" {
+		to = []byte(prefix)
+		to[len(to)-1]++ // the prefixes end in '/', which has a successor
+	}
+	var all []T
+	for row, err := range tx.Scan(table, []byte(prefix), to) {
+		if err != nil {
+			return nil, err
+		}
+		v, ok, err := ledger.Load[T](tx, table, string(row.Key))
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			all = append(all, v)
+		}
+	}
+	return all, nil
+}
+
+func be(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }

@@ -1,0 +1,208 @@
+package catalogue
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"entente/act"
+	"entente/ledger"
+	"entente/product"
+)
+
+// Fold derives the effect of one entry. It is the only writer of the rows.
+func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
+	if e.Act.From == c.Own {
+		if err := c.queue(tx, e); err != nil {
+			return err
+		}
+	} else if err := c.partner(tx, e.Act.From, func(p *Partner) { p.Received++ }); err != nil {
+		return err
+	}
+	if !e.Act.Kind.Known() && e.Act.Must && e.Act.Pact != "" {
+		why := fmt.Sprintf("entry %d (%s) must be understood, and this version does not: upgrade it", e.Index, e.Act.Kind)
+		return tx.Put(tableBlocked, []byte(e.Act.Pact), []byte(why))
+	}
+	switch b := e.Act.Body.(type) {
+	case act.Person:
+		return ledger.Save(tx, tablePerson, b.Name, b)
+	case act.Known:
+		// Compared anew: the card changes, and what was counted stays.
+		partner, _, err := c.Partner(tx, b.Card.Party)
+		if err != nil {
+			return err
+		}
+		partner.Card, partner.Code, partner.Known, partner.Disputed = b.Card, b.Code, e.Act.At, ""
+		return ledger.Save(tx, tablePartner, string(b.Card.Party), partner)
+	case act.Authority:
+		return c.authority(tx, e.Act, b)
+	case act.Proposal:
+		return c.proposal(tx, e, b)
+	case act.Step:
+		return c.step(tx, e.Act, b)
+	case act.Dispute:
+		return c.partner(tx, b.Party, func(p *Partner) { p.Disputed = b.What })
+	default:
+		return c.foldProduct(tx, e)
+	}
+}
+
+// queue gives an act of ours its place among the acts to each recipient.
+func (c *Catalogue) queue(tx *ledger.Tx, e ledger.Entry) error {
+	for _, to := range e.Act.To {
+		var place int64
+		if err := c.partner(tx, to, func(p *Partner) { place = p.Queued; p.Queued++ }); err != nil {
+			return err
+		}
+		if err := tx.Put(tableQueue+string(to), be(place), be(e.Index)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Catalogue) partner(tx *ledger.Tx, p act.Party, f func(*Partner)) error {
+	partner, ok, err := c.Partner(tx, p)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s is not known here", p)
+	}
+	f(&partner)
+	return ledger.Save(tx, tablePartner, string(p), partner)
+}
+
+func (c *Catalogue) authority(tx *ledger.Tx, a act.Act, b act.Authority) error {
+	if a.From != c.Own {
+		return c.partner(tx, a.From, func(p *Partner) {
+			if p.Authorities == nil {
+				p.Authorities = map[string]act.Authority{}
+			}
+			p.Authorities[b.Name] = b
+		})
+	}
+	for _, to := range a.To {
+		err := c.partner(tx, to, func(p *Partner) {
+			if p.Notified == nil {
+				p.Notified = map[string]string{}
+			}
+			p.Notified[b.Name] = b.Key
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Catalogue) proposal(tx *ledger.Tx, e ledger.Entry, b act.Proposal) error {
+	sum := SumOf([]byte(b.Text))
+	if err := tx.Put(tableText, sum[:], []byte(b.Text)); err != nil {
+		return err
+	}
+	key := string(e.Act.Pact) + "/" + sum.String()
+	row, ok, err := ledger.Load[Row](tx, tablePact, key)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		row = Row{ID: e.Act.Pact, Text: sum, By: e.Act.From, Entered: e.Index}
+	}
+	row.Life = row.Life.Apply(e.Act)
+	return ledger.Save(tx, tablePact, key, row)
+}
+
+func (c *Catalogue) step(tx *ledger.Tx, a act.Act, b act.Step) error {
+	key := string(a.Pact) + "/" + b.Text.String()
+	row, ok, err := ledger.Load[Row](tx, tablePact, key)
+	if err != nil || !ok {
+		return err // a step under a text that was never proposed has no effect, and stands in the ledger
+	}
+	row.Life = row.Life.Apply(a)
+	return ledger.Save(tx, tablePact, key, row)
+}
+
+// foldProduct folds the acts that make a product's custody.
+func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
+	n, ok := product.About(e.Act)
+	if !ok {
+		if r, is := e.Act.Body.(act.Refusal); is && !r.Kept && e.Act.From == c.Own {
+			// What could not be read has its place all the same, or the partner would send it for ever.
+			return c.partner(tx, e.Act.To[0], func(p *Partner) { p.Received++ })
+		}
+		return nil
+	}
+	cu, had, err := c.Product(tx, n)
+	if err != nil {
+		return err
+	}
+	if r, is := e.Act.Body.(act.Release); is && e.Act.Kind == act.ProductReleased {
+		if had && cu.From != "" {
+			return nil // a number is used once: the first release stands, intake refuses the second
+		}
+		if err := tx.Put(tableByEntry, be(e.Index), []byte(n)); err != nil {
+			return err
+		}
+		if slices.Contains(r.Manifest.Recipients, c.Own) {
+			if err := ledger.Save(tx, tableAwaited, awaitedKey(e.Act.From, n), Awaited{n, r.Seal.Vault, r.Seal.Size}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.foldWaiting(tx, e, n); err != nil {
+		return err
+	}
+	return ledger.Save(tx, tableProduct, string(n), cu.Apply(e.Index, e.Act))
+}
+
+// foldWaiting keeps the lists of what waits: content, and answers.
+func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, n act.Number) error {
+	switch b := e.Act.Body.(type) {
+	case act.Receipt:
+		if e.Act.From == c.Own {
+			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n)))
+		}
+	case act.Refusal:
+		if e.Act.From == c.Own {
+			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n)))
+		}
+	case act.Asking:
+		if e.Act.From != c.Own {
+			return ledger.Save(tx, tableAsked, e.Digest.String(), Asked{e.Digest, e.Act.From, b.Number, b.Person})
+		}
+	case act.Loan:
+		if e.Act.From == c.Own && b.Asking != nil {
+			return tx.Delete(tableAsked, []byte(b.Asking.String()))
+		}
+	}
+	return nil
+}
+
+func awaitedKey(p act.Party, n act.Number) string { return string(p) + "/" + string(n) }
+
+// Dump writes every folded row, in order: two folds of one ledger dump the same.
+func Dump(tx *ledger.Tx) ([]byte, error) {
+	tables, err := tx.Tables()
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(tables)
+	var all []byte
+	for _, t := range tables {
+		if len(t) < len(ledger.FoldPrefix) || t[:len(ledger.FoldPrefix)] != ledger.FoldPrefix {
+			continue
+		}
+		for row, err := range tx.Scan(t, nil, nil) {
+			if err != nil {
+				return nil, err
+			}
+			line, err := json.Marshal([]any{t, row.Key, row.Value})
+			if err != nil {
+				return nil, err
+			}
+			all = append(append(all, line...), '\n')
+		}
+	}
+	return all, nil
+}

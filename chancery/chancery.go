@@ -1,0 +1,187 @@
+// Package chancery is formal correspondence: knowing a partner, notifying
+// authorities, and the steps of a pact's life.
+//
+// Two parties that never met begin with [Office.Know]: an officer has compared
+// the code of the partner's card with the partner's own officer, and from then
+// on the keys in that card are the pin. [Office.Propose] and [Office.Step] are
+// the acts of a pact's life; each is signed by a person and carried to the
+// other parties.
+package chancery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/ledger"
+	"entente/pact"
+	"entente/party"
+	"entente/ruling"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Office writes and signs. Fill every field.
+type Office struct {
+	Card      act.Card
+	Ledger    *ledger.Ledger
+	Catalogue *catalogue.Catalogue
+	Signer    func(ctx context.Context, name string) (note.Signer, error)
+	Now       func() time.Time
+}
+
+// Enrol enters one of our own persons, or their new state, and notifies the
+// partners of those who act towards them.
+func (o *Office) Enrol(ctx context.Context, p act.Person) error {
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		s, err := o.Catalogue.Statement(tx, o.Now(), act.PersonEnrolled, p)
+		if err != nil {
+			return err
+		}
+		if _, err := o.Catalogue.Enter(tx, s); err != nil {
+			return err
+		}
+		partners, err := o.Catalogue.Partners(tx)
+		if err != nil {
+			return err
+		}
+		for _, q := range partners {
+			if err := o.notify(tx, q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Know pins a partner's card. code is what its officer read out; it must be
+// the card's.
+func (o *Office) Know(ctx context.Context, card act.Card, code, as string) error {
+	if !party.SameCode(party.Code(card), code) {
+		return fmt.Errorf("the code read out is not that of the card shown as %s: nothing was pinned; read it again, and if it differs again, somebody stands between you", card.Party)
+	}
+	if card.Party == o.Card.Party {
+		return fmt.Errorf("the card shown is of %s, which we are", card.Party)
+	}
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		known, ok, err := o.Catalogue.Partner(tx, card.Party)
+		if err != nil || ok && known.Card.Link == card.Link && known.Disputed == "" {
+			return err
+		}
+		if err := o.sign(ctx, tx, as, "", act.PartnerKnown, act.Known{Card: card, Code: party.Code(card)}); err != nil {
+			return err
+		}
+		partner, _, err := o.Catalogue.Partner(tx, card.Party)
+		if err != nil {
+			return err
+		}
+		return o.notify(tx, partner)
+	})
+}
+
+// notify names our persons who act towards p, where it has not heard of them.
+func (o *Office) notify(tx *ledger.Tx, p catalogue.Partner) error {
+	persons, err := o.Catalogue.Persons(tx)
+	if err != nil {
+		return err
+	}
+	for _, q := range persons {
+		if p.Notified[q.Name] == q.Key || !party.Holds(q, act.Releasing) && !party.Holds(q, act.Signing) {
+			continue
+		}
+		s, err := o.Catalogue.Statement(tx, o.Now(), act.AuthorityNotified, act.Authority{Name: q.Name, Post: q.Post, Key: q.Key, Offices: q.Offices}, p.Card.Party)
+		if err != nil {
+			return err
+		}
+		if _, err := o.Catalogue.Enter(tx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Refused is a step that the ruling refused.
+type Refused struct{ Ruling ruling.Ruling }
+
+// Error implements error.
+func (r *Refused) Error() string { return "not entered: " + r.Ruling.String() }
+
+// Propose proposes a text, unless the same text is proposed already. It
+// returns the pact and the sum of its text.
+func (o *Office) Propose(ctx context.Context, text []byte, as string) (*pact.Pact, error) {
+	p, problems := pact.Parse(text)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("proposing a pact: the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text)
+	}
+	return p, o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		if _, _, ok, err := o.Catalogue.PactUnder(tx, p.ID, p.Text); err != nil || ok {
+			return err
+		}
+		return o.sign(ctx, tx, as, p.ID, act.PactProposed, act.Proposal{Text: string(text)}, others(p, o.Card.Party)...)
+	})
+}
+
+// Step takes one step in the life of the pact under a text. A step that this
+// party has taken already is not taken again.
+func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.Sum, note, as string) error {
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		p, row, ok, err := o.Catalogue.PactUnder(tx, id, text)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return fmt.Errorf("no pact %s is proposed under this text: propose it first", id)
+		}
+		person, _, err := o.Catalogue.Person(tx, as)
+		if err != nil {
+			return err
+		}
+		r := ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now()})
+		if !r.Allowed {
+			return &Refused{r}
+		}
+		return o.sign(ctx, tx, as, id, k, act.Step{Text: text, Note: note}, others(p, o.Card.Party)...)
+	})
+}
+
+func others(p *pact.Pact, own act.Party) []act.Party {
+	var to []act.Party
+	for _, q := range p.Parties {
+		if q.ID != own {
+			to = append(to, q.ID)
+		}
+	}
+	return to
+}
+
+// sign enters an act of a person's.
+func (o *Office) sign(ctx context.Context, tx *ledger.Tx, as string, id act.PactID, k act.Kind, body any, to ...act.Party) error {
+	person, ok, err := o.Catalogue.Person(tx, as)
+	if err != nil {
+		return err
+	}
+	if !ok || person.Left || !party.Holds(person, act.Signing) {
+		return fmt.Errorf("%s holds no office to sign: ask one who does, or enrol the person with the office %q", as, act.Signing)
+	}
+	s, err := o.Catalogue.Statement(tx, o.Now(), k, body, to...)
+	if err != nil {
+		return err
+	}
+	s.By, s.Pact = as+"@"+string(o.Card.Party), id
+	signer, err := o.Signer(ctx, as)
+	if err != nil {
+		return err
+	}
+	v, err := act.Sign(s, signer)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Append(v)
+	if errors.Is(err, ledger.ErrKnown) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,706 @@
+// Package desk is what a party's own people see of their node: pages for the
+// browser, and the API that the command line speaks over a local socket.
+//
+// [Server.API] serves the socket: whoever may open the socket's file is the
+// operator of the node, and says as which person they act. [Server.Pages]
+// serves the browser: a person signs in. Both call the same offices, and the
+// ruling that is shown before a release is made by the code that decides it.
+package desk
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"strconv"
+	"time"
+
+	"entente/act"
+	"entente/carriage"
+	"entente/catalogue"
+	"entente/chancery"
+	"entente/ledger"
+	"entente/pact"
+	"entente/party"
+	"entente/product"
+	"entente/reading"
+	"entente/release"
+	"entente/ruling"
+)
+
+// Server answers for one node. Fill every field.
+type Server struct {
+	Card      act.Card
+	Ledger    *ledger.Ledger
+	Catalogue *catalogue.Catalogue
+	Chancery  *chancery.Office
+	Release   *release.Office
+	Reading   *reading.Room
+	Carriage  *carriage.Direct
+	Enrol     func(*http.Request, act.Person) error
+	Address   func(*http.Request, act.Party, string) error // sets where a partner is called
+	Verify    func(*http.Request, func(done, all int64)) (act.Head, error)
+	Now       func() time.Time
+	Base      string // URL of the pages; empty: none are served
+	sessions  sessions
+}
+
+// Problem is what a caller is told when something was not done.
+type Problem struct {
+	Kind    string       `json:"kind"` // refused, waits, invalid, fault
+	Text    string       `json:"text"`
+	Because []act.Reason `json:"because,omitempty"`
+	Code    string       `json:"code,omitempty"`
+}
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Text }
+
+func problem(err error) (*Problem, int) {
+	var r *release.Refused
+	var d *reading.Denied
+	var c *chancery.Refused
+	var p *Problem
+	switch {
+	case errors.As(err, &p):
+		return p, http.StatusBadRequest
+	case errors.As(err, &r):
+		return &Problem{Kind: "refused", Text: err.Error(), Because: r.Ruling.Because}, http.StatusForbidden
+	case errors.As(err, &d):
+		return &Problem{Kind: "refused", Text: err.Error(), Because: d.Ruling.Because}, http.StatusForbidden
+	case errors.As(err, &c):
+		return &Problem{Kind: "refused", Text: err.Error(), Because: c.Ruling.Because}, http.StatusForbidden
+	case errors.Is(err, reading.ErrAsked):
+		return &Problem{Kind: "waits", Text: err.Error()}, http.StatusAccepted
+	}
+	return &Problem{Kind: "fault", Text: err.Error()}, http.StatusInternalServerError
+}
+
+func invalid(format string, args ...any) error {
+	return &Problem{Kind: "invalid", Text: fmt.Sprintf(format, args...)}
+}
+
+// API serves the command line.
+func (s *Server) API() http.Handler {
+	m := http.NewServeMux()
+	for route, f := range map[string]func(*http.Request) (any, error){
+		"GET /v1/card":         s.card,
+		"GET /v1/status":       s.status,
+		"GET /v1/pacts":        s.pacts,
+		"POST /v1/pact/draft":  s.draft,
+		"POST /v1/pact/sign":   s.sign,
+		"POST /v1/pact/step":   s.step,
+		"GET /v1/persons":      s.persons,
+		"POST /v1/persons":     s.enrol,
+		"GET /v1/products":     s.products,
+		"GET /v1/products/{n}": s.product,
+		"POST /v1/preview":     s.preview,
+		"POST /v1/release":     s.release,
+		"POST /v1/approve":     s.approve,
+		"POST /v1/lend":        s.lend,
+		"GET /v1/entries":      s.entries,
+		"POST /v1/link":        s.link,
+	} {
+		m.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
+			v, err := f(r)
+			answer(w, v, err)
+		})
+	}
+	m.HandleFunc("POST /v1/open", s.open)
+	m.HandleFunc("POST /v1/verify", s.verify)
+	m.HandleFunc("POST /v1/rebuild", s.rebuild)
+	return m
+}
+
+func answer(w http.ResponseWriter, v any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		p, status := problem(err)
+		w.WriteHeader(status)
+		v = p
+	}
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone: nobody is left to tell
+}
+
+// read decodes a small JSON body strictly.
+func read(r *http.Request, v any) error {
+	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return invalid("reading the request: %v", err)
+	}
+	return nil
+}
+
+// CardView is our card and the code that our officer reads out.
+type CardView struct {
+	Card act.Card `json:"card"`
+	Code string   `json:"code"`
+}
+
+func (s *Server) card(*http.Request) (any, error) {
+	return CardView{s.Card, party.Code(s.Card)}, nil
+}
+
+// PactView is a pact in a list.
+type PactView struct {
+	ID     act.PactID `json:"id"`
+	Title  act.Names  `json:"title"`
+	Phase  string     `json:"phase"`
+	Text   act.Sum    `json:"text"`
+	By     act.Party  `json:"by"`
+	Source string     `json:"source,omitempty"`
+}
+
+// StatusView is the node at a glance.
+type StatusView struct {
+	Party    act.Party                        `json:"party"`
+	Name     act.Names                        `json:"name"`
+	Code     string                           `json:"code"`
+	Desk     string                           `json:"desk,omitempty"`
+	Ledger   act.Head                         `json:"ledger"`
+	Pacts    []PactView                       `json:"pacts"`
+	Partners []PartnerView                    `json:"partners"`
+	Out      int                              `json:"out"`      // products released by us
+	Receipts int                              `json:"receipts"` // of them, received by every recipient
+	Refused  int                              `json:"refused"`
+	In       int                              `json:"in"`    // products that we have received
+	Bytes    int64                            `json:"bytes"` // of content, both ways
+	Fetching map[act.Number]carriage.Progress `json:"fetching,omitempty"`
+}
+
+// PartnerView is a partner at a glance.
+type PartnerView struct {
+	Party    act.Party `json:"party"`
+	Name     act.Names `json:"name"`
+	Linked   bool      `json:"linked"`
+	Waiting  int64     `json:"waiting"` // acts of ours that it has not taken in
+	Received int64     `json:"received"`
+	Seen     act.Head  `json:"seen"` // its ledger as last verified
+	Trouble  string    `json:"trouble,omitempty"`
+	Disputed string    `json:"disputed,omitempty"`
+}
+
+func (s *Server) status(r *http.Request) (any, error) { return s.Status(r) }
+
+// Status reads the node at a glance.
+func (s *Server) Status(r *http.Request) (v StatusView, err error) {
+	v = StatusView{Party: s.Card.Party, Name: s.Card.Name, Code: party.Code(s.Card), Desk: s.Base, Fetching: s.Carriage.Fetching()}
+	links := s.Carriage.States()
+	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		if v.Ledger, err = tx.Head(); err != nil {
+			return err
+		}
+		if v.Pacts, err = s.pactViews(tx); err != nil {
+			return err
+		}
+		partners, err := s.Catalogue.Partners(tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range partners {
+			peer, err := tx.Peer(p.Card.Party)
+			if err != nil {
+				return err
+			}
+			l := links[p.Card.Party]
+			v.Partners = append(v.Partners, PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Waiting: p.Queued - l.Carried, Received: p.Received, Seen: peer.Head, Trouble: l.Trouble, Disputed: p.Disputed})
+		}
+		return s.count(tx, &v)
+	})
+	return v, err
+}
+
+func (s *Server) count(tx *ledger.Tx, v *StatusView) error {
+	for cu, err := range s.Catalogue.Products(tx) {
+		if err != nil {
+			return err
+		}
+		_, here := cu.Received[s.Card.Party]
+		switch {
+		case cu.Manifest.Originator == s.Card.Party:
+			v.Out++
+			if len(cu.Received) == len(cu.Manifest.Recipients) {
+				v.Receipts++
+			}
+			v.Refused += len(cu.Refused)
+			v.Bytes += cu.Seal.Plain
+		case here:
+			v.In++
+			v.Bytes += cu.Seal.Plain
+		}
+	}
+	return nil
+}
+
+func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
+	rows, err := s.Catalogue.Pacts(tx)
+	if err != nil {
+		return nil, err
+	}
+	var all []PactView
+	for _, row := range rows {
+		p, _, ok, err := s.Catalogue.PactUnder(tx, row.ID, row.Text)
+		if err != nil || !ok {
+			return nil, err
+		}
+		all = append(all, PactView{ID: row.ID, Title: p.Title, Phase: string(p.Phase(row.Life, s.Card.Party, s.Now())), Text: row.Text, By: row.By})
+	}
+	return all, nil
+}
+
+func (s *Server) pacts(r *http.Request) (any, error) {
+	var all []PactView
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+		all, err = s.pactViews(tx)
+		if id := r.FormValue("id"); err == nil && id != "" {
+			for i := range all {
+				if string(all[i].ID) == id {
+					b, err := s.Catalogue.Text(tx, all[i].Text)
+					if err != nil {
+						return err
+					}
+					all[i].Source = string(b)
+				}
+			}
+		}
+		return err
+	})
+	return all, err
+}
+
+// PactAsk names a pact, the partner to sign it with and the officer.
+type PactAsk struct {
+	Pact    act.PactID `json:"pact"`
+	Address string     `json:"address,omitempty"` // where the partner answers
+	Code    string     `json:"code,omitempty"`    // of its card, as its officer read it out
+	As      string     `json:"as,omitempty"`
+	Step    act.Kind   `json:"step,omitempty"`
+	Notify  bool       `json:"notify,omitempty"` // signed, and the domestic procedures are complete
+	Note    string     `json:"note,omitempty"`
+	Text    string     `json:"text,omitempty"` // the text to propose; empty: the shipped one
+}
+
+func (s *Server) draft(r *http.Request) (any, error) {
+	var a PactAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	text, err := s.text(r, a.Pact)
+	return map[string]string{"text": string(text)}, err
+}
+
+// text fills the cards that are pinned into the shipped text of a pact.
+func (s *Server) text(r *http.Request, id act.PactID) ([]byte, error) {
+	cards := []act.Card{s.Card}
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		partners, err := s.Catalogue.Partners(tx)
+		for _, p := range partners {
+			cards = append(cards, p.Card)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	b, err := pact.Draft(id, cards)
+	if err != nil {
+		return nil, invalid("%v", err)
+	}
+	return b, nil
+}
+
+// SignView tells what signing did.
+type SignView struct {
+	Partner act.Party `json:"partner,omitempty"` // who was pinned now
+	Code    string    `json:"code,omitempty"`    // of the card that answered, when no code was given
+	Ours    string    `json:"ours,omitempty"`
+	Pact    PactView  `json:"pact"`
+}
+
+// sign pins the partner, if a code is given, proposes the text unless it is
+// proposed, and signs it. Without a code for a partner that is not known it
+// only tells both codes.
+func (s *Server) sign(r *http.Request) (any, error) {
+	var a PactAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	v := SignView{Ours: party.Code(s.Card)}
+	card, found, err := s.meet(r, a)
+	if err != nil {
+		return nil, err
+	}
+	if found {
+		if a.Code == "" {
+			v.Partner, v.Code = card.Party, party.Code(card)
+			return v, nil
+		}
+		if err := s.Chancery.Know(r.Context(), card, a.Code, a.As); err != nil {
+			return nil, invalid("%v", err)
+		}
+		v.Partner = card.Party
+		if a.Address != "" {
+			if err := s.Address(r, card.Party, a.Address); err != nil {
+				return nil, err
+			}
+		}
+	}
+	text := []byte(a.Text)
+	if a.Text == "" {
+		if text, err = s.text(r, a.Pact); err != nil {
+			return nil, err
+		}
+	}
+	p, err := s.Chancery.Propose(r.Context(), text, a.As)
+	if err != nil {
+		return nil, err
+	}
+	steps := []act.Kind{act.PactSigned}
+	if a.Notify {
+		steps = append(steps, act.PactNotified)
+	}
+	for _, k := range steps {
+		if err := s.Chancery.Step(r.Context(), k, p.ID, p.Text, a.Note, a.As); err != nil {
+			return nil, err
+		}
+	}
+	v.Pact, err = s.pactView(r, p.ID, p.Text)
+	return v, err
+}
+
+// meet finds the card of a partner that is not pinned yet: by calling it, or
+// among those who called us.
+func (s *Server) meet(r *http.Request, a PactAsk) (act.Card, bool, error) {
+	if a.Address != "" {
+		card, err := s.Carriage.Introduce(r.Context(), a.Address)
+		if err == nil {
+			return card, true, nil
+		}
+		if card, ok := s.Carriage.Presented(a.Code); ok {
+			return card, true, nil // it cannot be called, but it has called us
+		}
+		return card, false, invalid("nobody answers at %s: %v; start the partner's node with 'entente serve', or let it call us", a.Address, err)
+	}
+	if a.Code != "" {
+		card, ok := s.Carriage.Presented(a.Code)
+		if !ok {
+			return card, false, invalid("nobody with this code has called: give the partner's address with --with, or ask it to call us first")
+		}
+		return card, true, nil
+	}
+	return act.Card{}, false, nil
+}
+
+func (s *Server) pactView(r *http.Request, id act.PactID, text act.Sum) (v PactView, err error) {
+	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		all, err := s.pactViews(tx)
+		for _, p := range all {
+			if p.ID == id && p.Text == text {
+				v = p
+			}
+		}
+		return err
+	})
+	return v, err
+}
+
+func (s *Server) step(r *http.Request) (any, error) {
+	var a PactAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	if !a.Step.OfPact() || a.Step == act.PactProposed {
+		return nil, invalid("no step is called %q", a.Step)
+	}
+	var text act.Sum
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		_, row, ok, err := s.Catalogue.Pact(tx, a.Pact, s.Now())
+		if err == nil && !ok {
+			err = invalid("no pact called %s is proposed here", a.Pact)
+		}
+		text = row.Text
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Chancery.Step(r.Context(), a.Step, a.Pact, text, a.Note, a.As); err != nil {
+		return nil, err
+	}
+	return s.pactView(r, a.Pact, text)
+}
+
+func (s *Server) persons(r *http.Request) (any, error) {
+	var all []act.Person
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+		all, err = s.Catalogue.Persons(tx)
+		return err
+	})
+	return all, err
+}
+
+func (s *Server) enrol(r *http.Request) (any, error) {
+	var p act.Person
+	if err := read(r, &p); err != nil {
+		return nil, err
+	}
+	return p.Name, s.Enrol(r, p)
+}
+
+func (s *Server) products(r *http.Request) (any, error) { return s.Products(r, r.FormValue("box")) }
+
+// Products lists the inbox ("in"), the outbox ("out") or both, newest first.
+func (s *Server) Products(r *http.Request, box string) (all []product.Custody, err error) {
+	all = []product.Custody{}
+	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		for cu, err := range s.Catalogue.Products(tx) {
+			if err != nil {
+				return err
+			}
+			if ours := cu.Manifest.Originator == s.Card.Party; box == "" || ours == (box == "out") {
+				all = append(all, cu)
+			}
+		}
+		return nil
+	})
+	for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
+		all[i], all[j] = all[j], all[i]
+	}
+	return all, err
+}
+
+// WhyView explains what happened to a product, and what would happen now.
+type WhyView struct {
+	Custody product.Custody `json:"custody"`
+	Entries []EntryView     `json:"entries"` // the acts that it rests on
+	Reading *ruling.Ruling  `json:"reading,omitempty"`
+}
+
+// EntryView is an entry of the ledger without content.
+type EntryView struct {
+	Index int64   `json:"index"`
+	Act   act.Act `json:"act"`
+	Name  string  `json:"digest"`
+}
+
+func (s *Server) product(r *http.Request) (any, error) {
+	return s.Why(r, act.Number(r.PathValue("n")), r.FormValue("as"))
+}
+
+// Why reads one product with the acts about it.
+func (s *Server) Why(r *http.Request, n act.Number, as string) (v WhyView, err error) {
+	if err := n.Check(); err != nil {
+		return v, invalid("%v", err)
+	}
+	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		for e, err := range tx.Entries(0) {
+			if err != nil {
+				return err
+			}
+			if about, ok := product.About(e.Act); ok && about == n {
+				v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
+			} else if d, ok := e.Act.Body.(act.Denial); ok && d.Number == n {
+				v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
+			}
+		}
+		if len(v.Entries) == 0 {
+			return invalid("nothing here bears the number %s", n)
+		}
+		cu, rule, err := s.Reading.Consider(tx, n, as, "")
+		v.Custody = cu
+		if as != "" {
+			v.Reading = &rule
+		}
+		return err
+	})
+	return v, err
+}
+
+func (s *Server) preview(r *http.Request) (any, error) {
+	var d release.Draft
+	if err := read(r, &d); err != nil {
+		return nil, err
+	}
+	return s.Release.Preview(r.Context(), d)
+}
+
+// release reads a form of two parts: the draft, then the content, which is
+// sealed as it arrives.
+func (s *Server) release(r *http.Request) (any, error) {
+	m, err := r.MultipartReader()
+	if err != nil {
+		return nil, invalid("reading the request: %v", err)
+	}
+	var d release.Draft
+	p, err := part(m, "draft")
+	if err != nil {
+		return nil, err
+	}
+	if err := json.NewDecoder(io.LimitReader(p, 1<<20)).Decode(&d); err != nil {
+		return nil, invalid("reading the draft: %v", err)
+	}
+	if p, err = part(m, "content"); err != nil {
+		return nil, err
+	}
+	return s.Release.Release(r.Context(), d, bufio.NewReaderSize(p, 1<<20))
+}
+
+func part(m *multipart.Reader, name string) (*multipart.Part, error) {
+	p, err := m.NextRawPart()
+	if err != nil || p.FormName() != name {
+		return nil, invalid("reading the request: the part %q is missing", name)
+	}
+	return p, nil
+}
+
+func (s *Server) approve(r *http.Request) (any, error) {
+	var a struct {
+		Number act.Number `json:"number"`
+		As     string     `json:"as"`
+	}
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	return s.Release.Approve(r.Context(), a.Number, a.As)
+}
+
+func (s *Server) lend(r *http.Request) (any, error) {
+	var a struct {
+		Number act.Number `json:"number"`
+		To     act.Party  `json:"to"`
+		Until  act.Moment `json:"until"`
+		As     string     `json:"as"`
+	}
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	return a, s.Release.Lend(r.Context(), a.Number, a.To, a.Until.Time, a.As)
+}
+
+// OpenAsk asks to read a product.
+type OpenAsk struct {
+	Number  act.Number `json:"number"`
+	As      string     `json:"as"`
+	Purpose string     `json:"purpose"`
+}
+
+// open streams content, verified segment by segment. The manifest goes ahead
+// in a header. A stream that breaks off was not verified to its end.
+func (s *Server) open(w http.ResponseWriter, r *http.Request) {
+	var a OpenAsk
+	if err := read(r, &a); err != nil {
+		answer(w, nil, err)
+		return
+	}
+	if err := a.Number.Check(); err != nil {
+		answer(w, nil, invalid("%v", err))
+		return
+	}
+	o, err := s.Reading.Open(r.Context(), a.Number, a.As, a.Purpose)
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	defer o.Close()
+	about, err := json.Marshal(struct {
+		Custody product.Custody `json:"custody"`
+		Ruling  ruling.Ruling   `json:"ruling"`
+	}{o.Custody, o.Ruling})
+	if err != nil {
+		answer(w, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Content-Length", strconv.FormatInt(o.Size(), 10))
+	w.Header().Set("Entente-Product", strconv.QuoteToASCII(string(about)))
+	_, _ = o.WriteTo(w) // what was cut short is too short for its length: the caller sees it
+}
+
+func (s *Server) entries(r *http.Request) (any, error) {
+	from, _ := strconv.ParseInt(r.FormValue("from"), 10, 64)
+	var all []EntryView
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
+		for e, err := range tx.Entries(max(0, from)) {
+			if err != nil {
+				return err
+			}
+			all = append(all, EntryView{e.Index, e.Act, e.Digest.String()})
+			if len(all) == 1000 {
+				break
+			}
+		}
+		return nil
+	})
+	return all, err
+}
+
+// ProgressView is one line of a long answer.
+type ProgressView struct {
+	Done  int64     `json:"done"`
+	All   int64     `json:"all"`
+	Head  *act.Head `json:"head,omitempty"` // the last line, when all is well
+	Fault *Problem  `json:"fault,omitempty"`
+}
+
+// long answers line by line, so that the caller can show progress.
+func long(w http.ResponseWriter, f func(progress func(done, all int64)) (act.Head, error)) {
+	e := json.NewEncoder(w)
+	c := http.NewResponseController(w)
+	head, err := f(func(done, all int64) {
+		if done%1000 == 0 || done == all {
+			_ = errors.Join(e.Encode(ProgressView{Done: done, All: all}), c.Flush())
+		}
+	})
+	last := ProgressView{Done: head.Size, All: head.Size, Head: &head}
+	if err != nil {
+		last.Head = nil
+		last.Fault, _ = problem(err)
+	}
+	_ = e.Encode(last)
+}
+
+func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
+	long(w, func(p func(done, all int64)) (act.Head, error) { return s.Verify(r, p) })
+}
+
+func (s *Server) rebuild(w http.ResponseWriter, r *http.Request) {
+	long(w, func(p func(done, all int64)) (h act.Head, err error) {
+		if err := s.Ledger.Rebuild(r.Context(), p); err != nil {
+			return h, err
+		}
+		err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+			h, err = tx.Head()
+			return err
+		})
+		return h, err
+	})
+}
+
+// link makes a one-time link to the pages for a person.
+func (s *Server) link(r *http.Request) (any, error) {
+	var a struct {
+		As string `json:"as"`
+	}
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	if s.Base == "" {
+		return nil, invalid("no pages are served: start 'entente serve' with --desk")
+	}
+	var known bool
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+		var p act.Person
+		p, known, err = s.Catalogue.Person(tx, a.As)
+		known = known && !p.Left
+		return err
+	})
+	if err != nil || !known {
+		return nil, errors.Join(err, invalid("nobody called %q is enrolled here", a.As))
+	}
+	t, err := s.sessions.invite(a.As, s.Now())
+	return map[string]string{"link": s.Base + "/enter?t=" + t}, err
+}

@@ -1,0 +1,17 @@
+module entente
+
+go 1.26.0
+
+require (
+	filippo.io/mldsa v1.0.0
+	github.com/ncruces/go-sqlite3 v0.37.0
+	go.yaml.in/yaml/v3 v3.0.6
+	golang.org/x/crypto v0.58.0
+	golang.org/x/mod v0.42.0
+	golang.org/x/sys v0.49.0
+)
+
+require (
+	github.com/ncruces/go-sqlite3-wasm/v6 v6.5.35401 // indirect
+	github.com/ncruces/julianday v1.0.0 // indirect
+)

@@ -1,0 +1,279 @@
+// Package intake takes in what a partner sends.
+//
+// [Office.TakeIn] checks a delivery against the partner's ledger, rules on each
+// act, enters it and answers it, all in one transaction: when it returns nil
+// the delivery is durable here and its answers (receipts, refusals) are in our
+// ledger, to be carried home. An act that was taken in before has no second
+// effect; one that comes too early is an error, and the sender begins again
+// where our count says. Nothing is shown or trusted before it is entered.
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/ledger"
+	"entente/pact"
+	"entente/product"
+	"entente/ruling"
+	"entente/vault"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Delivery is what a partner hands over at once. It is trusted by nobody yet.
+type Delivery struct {
+	From       act.Party      `json:"-"`          // as the carriage knows it
+	Checkpoint []byte         `json:"checkpoint"` // of the sender's ledger, signed
+	Growth     tlog.TreeProof `json:"growth,omitempty"`
+	Acts       []Conveyed     `json:"acts,omitempty"`
+}
+
+// Conveyed is one act with what stands behind it.
+type Conveyed struct {
+	Seq     int64        `json:"seq"` // its place among the sender's acts to us, from 0
+	Bytes   []byte       `json:"bytes"`
+	Proof   ledger.Proof `json:"proof"`
+	Content []byte       `json:"content,omitempty"` // a small product's sealed bytes
+}
+
+// Office takes in. Fill every field.
+type Office struct {
+	Own       act.Party
+	Ledger    *ledger.Ledger
+	Catalogue *catalogue.Catalogue
+	Vault     *vault.Vault
+	Now       func() time.Time
+}
+
+// TakeIn enters a delivery. A *ledger.Contradiction means that the sender's
+// ledger is not the one it signed before: nothing was taken in.
+func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
+	here := make(map[act.Sum]bool)
+	for _, c := range d.Acts {
+		if err := o.keep(ctx, c, here); err != nil {
+			return err
+		}
+	}
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		partner, ok, err := o.Catalogue.Partner(tx, d.From)
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("taking in from %s: it is not known here", d.From))
+		}
+		head, err := tx.See(partner.Card, d.Checkpoint, d.Growth)
+		if err != nil {
+			return err
+		}
+		next := partner.Received
+		for _, c := range d.Acts {
+			switch {
+			case c.Seq < next:
+				continue
+			case c.Seq > next:
+				return fmt.Errorf("taking in from %s: act %d is missing before %d", d.From, next, c.Seq)
+			}
+			if err := o.enter(tx, d.From, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c, here); err != nil {
+				return err
+			}
+			next++
+		}
+		return nil
+	})
+}
+
+// keep puts content that came with its act where the act will look for it.
+// Should the act not be entered, nothing points at the bytes and they are swept.
+func (o *Office) keep(ctx context.Context, c Conveyed, here map[act.Sum]bool) error {
+	if c.Content == nil {
+		return nil
+	}
+	a, err := act.Parse(c.Bytes)
+	if err != nil {
+		return nil // enter will say so
+	}
+	r, ok := a.Body.(act.Release)
+	if !ok || int64(len(c.Content)) != r.Seal.Size {
+		return nil
+	}
+	w, err := o.Vault.Writer(ctx, act.DigestOf(c.Bytes).String())
+	if err != nil {
+		return err
+	}
+	defer w.Discard()
+	if _, err := w.Write(c.Content); err != nil {
+		return err
+	}
+	if act.Sum(w.Digest()) != r.Seal.Vault {
+		return nil // not the content of this act: it is asked for by its digest instead
+	}
+	if _, _, err := w.Keep(ctx); err != nil {
+		return err
+	}
+	here[r.Seal.Vault] = true
+	return nil
+}
+
+// enter opens one act, appends it and answers it.
+func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conveyed, here map[act.Sum]bool) error {
+	opened, err := act.Open(c.Bytes, v, o.Catalogue.Keys(tx))
+	if err == nil && (opened.Act().From != from || !addressed(opened.Act(), o.Own)) {
+		err = fmt.Errorf("%w: it is not an act of %s to %s", act.ErrMalformed, from, o.Own)
+	}
+	if err != nil {
+		if !v.Vouches(from, c.Bytes) {
+			return fmt.Errorf("taking in from %s: act %d is not proved to be in its ledger", from, c.Seq)
+		}
+		// The partner's own ledger holds it, so it can never be put right: it is refused for good.
+		return o.refuse(tx, from, c, act.Act{}, false, []act.Reason{{Article: "act", Text: "the act cannot be read or its signature does not verify: " + plain(err), Cure: "enter a new act"}})
+	}
+	a := opened.Act()
+	answer, err := o.rule(tx, from, a, here)
+	if err != nil {
+		return err
+	}
+	e, err := tx.Append(opened)
+	if errors.Is(err, ledger.ErrKnown) {
+		return o.refuse(tx, from, c, a, false, []act.Reason{{Article: "act", Text: "the same act came before", Cure: "none is needed"}})
+	}
+	if err != nil {
+		return err
+	}
+	if err := tx.Vouch(e.Index, c.Proof); err != nil {
+		return err
+	}
+	return answer(e)
+}
+
+// rule decides what our answer to an act will be, before it is entered: the
+// answer depends on what was known when it came.
+func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, here map[act.Sum]bool) (func(ledger.Entry) error, error) {
+	nothing := func(ledger.Entry) error { return nil }
+	refuse := func(because []act.Reason) func(ledger.Entry) error {
+		return func(e ledger.Entry) error {
+			return o.refuse(tx, from, Conveyed{Bytes: e.Bytes}, a, true, because)
+		}
+	}
+	switch b := a.Body.(type) {
+	case act.Release:
+		if a.Kind != act.ProductReleased {
+			return refuse([]act.Reason{{Article: "act", Text: "a draft is not carried", Cure: "release it"}}), nil
+		}
+		r, err := o.accept(tx, from, a, b)
+		if err != nil {
+			return nil, err
+		}
+		if !r.Allowed {
+			return refuse(r.Because), nil
+		}
+		return func(e ledger.Entry) error {
+			if !here[b.Seal.Vault] {
+				return nil // the carriage fetches it; Arrived signs the receipt
+			}
+			return o.receipt(tx, from, e, b, r)
+		}, nil
+	case act.Proposal:
+		if _, problems := pact.Parse([]byte(b.Text)); len(problems) > 0 {
+			return refuse([]act.Reason{{Article: "pact", Text: fmt.Sprintf("the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text), Cure: "mend the text and propose it again"}}), nil
+		}
+	case json.RawMessage:
+		if a.Must {
+			return refuse([]act.Reason{{Article: "act", Text: "this node does not know acts of kind " + string(a.Kind) + ", and it must be understood", Cure: "agree on a version that both nodes know"}}), nil
+		}
+	}
+	return nothing, nil
+}
+
+func (o *Office) accept(tx *ledger.Tx, from act.Party, a act.Act, b act.Release) (ruling.Ruling, error) {
+	p, row, ok, err := o.Catalogue.Pact(tx, a.Pact, o.Now())
+	if err != nil {
+		return ruling.Ruling{}, err
+	}
+	blocked, err := o.Catalogue.Blocked(tx, a.Pact)
+	if err != nil {
+		return ruling.Ruling{}, err
+	}
+	known, had, err := o.Catalogue.Product(tx, b.Manifest.Number)
+	if err != nil {
+		return ruling.Ruling{}, err
+	}
+	if !ok {
+		p = nil
+	}
+	return ruling.Accept(ruling.AcceptFacts{
+		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest,
+		Channel: "electronic", Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
+	}), nil
+}
+
+// Arrived enters the receipt of a product whose content is now durable here.
+func (o *Office) Arrived(ctx context.Context, n act.Number) error {
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		cu, ok, err := o.Catalogue.Product(tx, n)
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("receiving %s: it was not released to us", n))
+		}
+		if _, done := cu.Received[o.Own]; done {
+			return nil
+		}
+		e, err := tx.Entry(cu.Entry)
+		if err != nil {
+			return err
+		}
+		b := e.Act.Body.(act.Release)
+		p, _, ok, err := o.Catalogue.Pact(tx, e.Act.Pact, o.Now())
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("receiving %s: no pact", n))
+		}
+		return o.receipt(tx, e.Act.From, e, b, ruling.Ruling{Allowed: true, As: ruling.Stamp(p, b.Manifest, o.Own)})
+	})
+}
+
+func (o *Office) receipt(tx *ledger.Tx, from act.Party, e ledger.Entry, b act.Release, r ruling.Ruling) error {
+	var mark act.Mark
+	if len(r.As) > 0 {
+		mark = r.As[0]
+	}
+	s, err := o.Catalogue.Statement(tx, o.Now(), act.ProductReceived, act.Receipt{Act: e.Digest, Number: b.Manifest.Number, Vault: b.Seal.Vault, Mark: mark}, from)
+	if err != nil {
+		return err
+	}
+	s.Pact = e.Act.Pact
+	_, err = o.Catalogue.Enter(tx, s)
+	return err
+}
+
+func (o *Office) refuse(tx *ledger.Tx, from act.Party, c Conveyed, a act.Act, kept bool, because []act.Reason) error {
+	body := act.Refusal{Act: act.DigestOf(c.Bytes), Kind: a.Kind, Kept: kept, Because: because}
+	if n, ok := product.About(a); ok && kept {
+		body.Number = n
+	}
+	s, err := o.Catalogue.Statement(tx, o.Now(), act.ActRefused, body, from)
+	if err != nil {
+		return err
+	}
+	s.Pact = a.Pact
+	_, err = o.Catalogue.Enter(tx, s)
+	return err
+}
+
+func addressed(a act.Act, own act.Party) bool {
+	for _, p := range a.To {
+		if p == own {
+			return true
+		}
+	}
+	return false
+}
+
+// plain keeps a partner's bytes out of what we say about them.
+func plain(err error) string {
+	if errors.Is(err, act.ErrUnvouched) {
+		return "the signature is not that of a person whom the party notified"
+	}
+	return "it is not spelled as an act must be"
+}

@@ -1,0 +1,194 @@
+// Package files keeps the vault's objects as files in one directory.
+//
+// An object is staged under staged/, synced, and renamed to kept/ab/<digest>;
+// directories are synced (package durable). Every name is made here from hex
+// digits: names from outside never become paths, and os.Root keeps every
+// access inside the directory.
+package files
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+	"path"
+	"path/filepath"
+
+	"entente/internal/durable"
+	"entente/vault"
+)
+
+// ErrOpenToOthers says that others may look into the directory.
+var ErrOpenToOthers = errors.New("the directory can be read by others: chmod 700 it")
+
+// Shelf implements vault.Shelf.
+type Shelf struct{ root *os.Root }
+
+// Open opens the directory, and makes it if need be.
+func Open(dir string) (*Shelf, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
+	st, err := os.Stat(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("opening the vault in %s: %w", dir, ErrOpenToOthers)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the vault: %w", err)
+	}
+	for _, d := range []string{"staged", "kept"} {
+		if err := root.Mkdir(d, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+			return nil, errors.Join(fmt.Errorf("opening the vault: %w", err), root.Close())
+		}
+	}
+	return &Shelf{root}, durable.SyncDir(root, ".")
+}
+
+// Close releases the directory.
+func (s *Shelf) Close() error { return s.root.Close() }
+
+// WriteFile writes a small file durably into a directory.
+func WriteFile(dir, name string, data []byte) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return errors.Join(durable.WriteFile(root, filepath.ToSlash(name), data), root.Close())
+}
+
+func place(d vault.Digest) string { return path.Join("kept", d.String()[:2], d.String()) }
+
+// Stage implements vault.Shelf.
+func (s *Shelf) Stage(_ context.Context, name string) (vault.Staged, error) {
+	at := path.Join("staged", hex.EncodeToString([]byte(name)))
+	if len(at) > 250 {
+		return nil, errors.New("staging an object: its name is too long")
+	}
+	f, err := s.root.OpenFile(at, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("staging an object: %w", err)
+	}
+	st, err := f.Stat()
+	if err == nil && !st.Mode().IsRegular() {
+		err = errors.New("it is not a file")
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("staging an object: %w", err), f.Close())
+	}
+	return &staged{s: s, f: f, at: at, size: st.Size()}, nil
+}
+
+// Open implements vault.Shelf.
+func (s *Shelf) Open(_ context.Context, d vault.Digest) (vault.File, error) {
+	f, err := s.root.Open(place(d))
+	if err != nil {
+		return nil, fmt.Errorf("opening an object: %w", err)
+	}
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return nil, errors.Join(errors.New("opening an object: it is not a file"), err, f.Close())
+	}
+	return file{f, st.Size()}, nil
+}
+
+// Remove implements vault.Shelf.
+func (s *Shelf) Remove(_ context.Context, d vault.Digest) error {
+	if err := s.root.Remove(place(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing an object: %w", err)
+	} else if err != nil {
+		return nil
+	}
+	return durable.SyncDir(s.root, path.Dir(place(d)))
+}
+
+// List implements vault.Shelf.
+func (s *Shelf) List(ctx context.Context) iter.Seq2[vault.Digest, error] {
+	return func(yield func(vault.Digest, error) bool) {
+		err := fs.WalkDir(s.root.FS(), "kept", func(p string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return errors.Join(err, ctx.Err())
+			}
+			d, err := vault.ParseDigest(e.Name())
+			if err != nil {
+				return nil // not ours: left alone
+			}
+			if !yield(d, nil) {
+				return fs.SkipAll
+			}
+			return nil
+		})
+		if err != nil {
+			yield(vault.Digest{}, fmt.Errorf("listing the vault: %w", err))
+		}
+	}
+}
+
+type file struct {
+	*os.File
+	size int64
+}
+
+func (f file) Size() int64 { return f.size }
+
+type staged struct {
+	s    *Shelf
+	f    *os.File
+	at   string
+	size int64
+}
+
+func (g *staged) Write(p []byte) (int, error) {
+	n, err := g.f.WriteAt(p, g.size)
+	g.size += int64(n)
+	return n, err
+}
+
+func (g *staged) ReadAt(p []byte, off int64) (int, error) { return g.f.ReadAt(p, off) }
+func (g *staged) Size() int64                             { return g.size }
+func (g *staged) Close() error                            { return g.f.Close() }
+
+func (g *staged) Truncate(n int64) error {
+	g.size = n
+	return g.f.Truncate(n)
+}
+
+func (g *staged) Keep(_ context.Context, d vault.Digest) error {
+	if err := g.keep(d); err != nil {
+		return fmt.Errorf("keeping an object: %w", err)
+	}
+	return nil
+}
+
+func (g *staged) keep(d vault.Digest) error {
+	if err := errors.Join(g.f.Sync(), g.f.Close()); err != nil {
+		return err
+	}
+	to := place(d)
+	if _, err := g.s.root.Stat(to); err == nil {
+		return g.s.root.Remove(g.at)
+	}
+	switch err := g.s.root.Mkdir(path.Dir(to), 0o700); {
+	case err == nil:
+		if err := durable.SyncDir(g.s.root, "kept"); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	return durable.Rename(g.s.root, g.at, to)
+}
+
+func (g *staged) Discard() error {
+	err := errors.Join(g.f.Close(), g.s.root.Remove(g.at))
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrClosed) {
+		return nil
+	}
+	return err
+}

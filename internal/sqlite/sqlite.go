@@ -1,0 +1,456 @@
+// Package sqlite keeps a ledger's rows in one encrypted SQLite database.
+//
+// The file, its write-ahead log and its index are encrypted page by page with
+// AES-256-XTS: a disk or a backup shows nothing but sizes. Commits are durable
+// with synchronous=EXTRA, set before the journal mode, and both are read back.
+// After a failed write the store answers every call with ledger.ErrStorage: it
+// is never tried again in place.
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"crypto/hkdf"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+
+	"entente/ledger"
+
+	"github.com/ncruces/go-sqlite3"
+	_ "github.com/ncruces/go-sqlite3/vfs/xts" // the encrypted VFS
+)
+
+var (
+	// ErrKey says that the key does not open the database.
+	ErrKey = errors.New("the key does not open this database, or it is not one")
+	// ErrNewer says that a newer program made the database.
+	ErrNewer = errors.New("the database was made by a newer program: use that one")
+	// ErrClosed says that the store is closed.
+	ErrClosed = errors.New("the store is closed")
+)
+
+const (
+	applicationID = 0x454e5445 // "ENTE"
+	schema        = 1
+	readers       = 4 // connections that read beside the one that writes
+)
+
+// Store implements ledger.Shelf.
+type Store struct {
+	write chan *conn // holds the one connection that writes
+	reads chan *conn
+
+	mu     sync.Mutex
+	dead   error
+	closed bool
+}
+
+// conn is one connection with its statements.
+type conn struct {
+	*sqlite3.Conn
+	get, put, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback *sqlite3.Stmt
+}
+
+// Open opens the database at path, or makes it, with a key of 32 bytes.
+func Open(path string, key []byte) (*Store, error) {
+	if len(key) != 32 {
+		return nil, fmt.Errorf("opening the database: a key has 32 bytes, not %d", len(key))
+	}
+	s := &Store{write: make(chan *conn, 1), reads: make(chan *conn, readers)}
+	// SQLite makes files with the process's umask; the database is nobody else's.
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	w, err := dial(path, key, true)
+	if err != nil {
+		return nil, err
+	}
+	s.write <- w
+	for range readers {
+		r, err := dial(path, key, false)
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		s.reads <- r
+	}
+	return s, nil
+}
+
+func dial(path string, key []byte, writer bool) (*conn, error) {
+	wide, err := hkdf.Expand(sha256.New, key, "entente database aes-256-xts", 64)
+	if err != nil {
+		return nil, err
+	}
+	c, err := sqlite3.OpenFlags("file:"+escape(path)+"?vfs=xts", sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
+	if err != nil {
+		return nil, fmt.Errorf("opening the database: %w", err)
+	}
+	k := &conn{Conn: c}
+	if err := k.prepare(hex.EncodeToString(wide), writer); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return k, nil
+}
+
+// escape keeps a path from being read as a URI's query.
+func escape(p string) string {
+	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(p)
+}
+
+func (c *conn) prepare(hexkey string, writer bool) error {
+	if err := c.Exec("PRAGMA hexkey='" + hexkey + "'"); err != nil {
+		return fmt.Errorf("opening the database: %w", ErrKey)
+	}
+	// A wrong key shows at the first page that is read.
+	version, err := c.pragma("user_version")
+	if err != nil {
+		if errors.Is(err, sqlite3.NOTADB) || errors.Is(err, sqlite3.CORRUPT) {
+			return fmt.Errorf("opening the database: %w", ErrKey)
+		}
+		return fmt.Errorf("opening the database: %w", err)
+	}
+	if version != "0" && version != fmt.Sprint(schema) {
+		return fmt.Errorf("opening the database: it has version %s, this program knows %d: %w", version, schema, ErrNewer)
+	}
+	for _, p := range []string{"busy_timeout=10000", "synchronous=EXTRA", "journal_mode=WAL", "trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY", "secure_delete=ON", "cache_size=-4096"} {
+		if err := c.Exec("PRAGMA " + p); err != nil {
+			return fmt.Errorf("opening the database: %s: %w", p, err)
+		}
+	}
+	for name, want := range map[string]string{"synchronous": "3", "journal_mode": "wal"} {
+		if got, err := c.pragma(name); err != nil || got != want {
+			return fmt.Errorf("opening the database: %s is %q and must be %q", name, got, want)
+		}
+	}
+	if writer {
+		err := c.Exec(fmt.Sprintf(`BEGIN IMMEDIATE;
+			CREATE TABLE IF NOT EXISTS rows(tab TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(tab, key)) WITHOUT ROWID;
+			PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT`, applicationID, schema))
+		if err != nil {
+			return fmt.Errorf("opening the database: %w", err)
+		}
+	}
+	for stmt, sql := range map[**sqlite3.Stmt]string{
+		&c.get:      "SELECT value FROM rows WHERE tab=?1 AND key=?2",
+		&c.put:      "INSERT INTO rows(tab,key,value) VALUES(?1,?2,?3) ON CONFLICT DO UPDATE SET value=excluded.value",
+		&c.del:      "DELETE FROM rows WHERE tab=?1 AND key=?2",
+		&c.clear:    "DELETE FROM rows WHERE tab=?1",
+		&c.tables:   "SELECT DISTINCT tab FROM rows ORDER BY tab",
+		&c.scan:     "SELECT key,value FROM rows WHERE tab=?1 AND key>=?2 ORDER BY key LIMIT ?3",
+		&c.scanTo:   "SELECT key,value FROM rows WHERE tab=?1 AND key>=?2 AND key<?4 ORDER BY key LIMIT ?3",
+		&c.last:     "SELECT key,value FROM rows WHERE tab=?1 AND key>=?2 ORDER BY key DESC LIMIT 1",
+		&c.lastTo:   "SELECT key,value FROM rows WHERE tab=?1 AND key>=?2 AND key<?4 ORDER BY key DESC LIMIT 1",
+		&c.begin:    "BEGIN IMMEDIATE",
+		&c.view:     "BEGIN",
+		&c.commit:   "COMMIT",
+		&c.rollback: "ROLLBACK",
+	} {
+		s, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
+		if err != nil {
+			return fmt.Errorf("opening the database: %w", err)
+		}
+		*stmt = s
+	}
+	return nil
+}
+
+func (c *conn) pragma(name string) (string, error) {
+	s, _, err := c.Prepare("PRAGMA " + name)
+	if err != nil {
+		return "", err
+	}
+	defer s.Close()
+	if !s.Step() {
+		return "", s.Err()
+	}
+	return s.ColumnText(0), nil
+}
+
+func exec(s *sqlite3.Stmt) error {
+	s.Step()
+	return s.Reset()
+}
+
+// take waits for a connection of a pool.
+func (s *Store) take(ctx context.Context, pool chan *conn) (*conn, error) {
+	select {
+	case c := <-pool:
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.closed || s.dead != nil {
+			pool <- c
+			if s.closed {
+				return nil, ErrClosed
+			}
+			return nil, s.dead
+		}
+		return c, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// View implements ledger.Shelf.
+func (s *Store) View(ctx context.Context, f func(ledger.Rows) error) (err error) {
+	c, err := s.take(ctx, s.reads)
+	if err != nil {
+		return err
+	}
+	defer func() { s.reads <- c }()
+	if err := exec(c.view); err != nil {
+		return fmt.Errorf("reading the database: %w", err)
+	}
+	defer func() { err = errors.Join(err, exec(c.rollback)) }()
+	return f(&rows{c: c})
+}
+
+// Update implements ledger.Shelf.
+func (s *Store) Update(ctx context.Context, f func(ledger.Rows) error) error {
+	c, err := s.take(ctx, s.write)
+	if err != nil {
+		return err
+	}
+	defer func() { s.write <- c }()
+	if err := exec(c.begin); err != nil {
+		return s.fail("beginning", err)
+	}
+	r := &rows{c: c, write: true}
+	done := false
+	defer func() {
+		if !done { // f panicked
+			_ = exec(c.rollback)
+		}
+	}()
+	err = f(r)
+	done = true
+	if r.fault != nil {
+		_ = exec(c.rollback)
+		return s.fail("writing", r.fault)
+	}
+	if err != nil {
+		if rerr := exec(c.rollback); rerr != nil {
+			return errors.Join(err, s.fail("undoing", rerr))
+		}
+		return err
+	}
+	if err := exec(c.commit); err != nil {
+		return s.fail("committing", err)
+	}
+	return nil
+}
+
+// fail ends the store: what is on the disk is no longer known.
+func (s *Store) fail(what string, err error) error {
+	if errors.Is(err, sqlite3.BUSY) && what == "beginning" {
+		return fmt.Errorf("%s: another process writes to the database: %w", what, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead = fmt.Errorf("%w: %s: %w", ledger.ErrStorage, what, err)
+	return s.dead
+}
+
+// Check reads every page and reports the first damage.
+func (s *Store) Check() error {
+	c, err := s.take(context.Background(), s.reads)
+	if err != nil {
+		return err
+	}
+	defer func() { s.reads <- c }()
+	got, err := c.pragma("integrity_check(1)")
+	if err == nil && got != "ok" {
+		err = errors.New(got)
+	}
+	if err != nil {
+		return fmt.Errorf("checking the database: %w", err)
+	}
+	return nil
+}
+
+// Close implements ledger.Shelf.
+func (s *Store) Close() (err error) {
+	s.mu.Lock()
+	was := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if was {
+		return nil
+	}
+	for _, pool := range []chan *conn{s.reads, s.write} {
+		n := cap(pool)
+		for range n {
+			select {
+			case c := <-pool:
+				err = errors.Join(err, c.close())
+			default:
+				if pool == s.write {
+					err = errors.Join(err, (<-pool).close()) // wait for the writer
+				}
+			}
+		}
+	}
+	return err
+}
+
+func (c *conn) close() (err error) {
+	for _, s := range slices.Collect(c.Stmts()) { // closing one takes it off the list
+		err = errors.Join(err, s.Close())
+	}
+	return errors.Join(err, c.Conn.Close())
+}
+
+// rows implements ledger.Rows on one transaction.
+type rows struct {
+	c     *conn
+	write bool
+	fault error // the first failed write: the transaction cannot be saved
+}
+
+var errReadOnly = errors.New("a view does not write")
+
+func (r *rows) Get(table string, key []byte) ([]byte, error) {
+	s := r.c.get
+	defer s.Reset()
+	if err := bind(s, table, key); err != nil {
+		return nil, err
+	}
+	if !s.Step() {
+		return nil, s.Err()
+	}
+	return append([]byte{}, s.ColumnRawBlob(0)...), nil
+}
+
+func bind(s *sqlite3.Stmt, table string, key []byte) error {
+	return errors.Join(s.BindText(1, table), s.BindBlob(2, nonNil(key)))
+}
+
+// nonNil keeps an empty blob from being bound as NULL.
+func nonNil(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
+
+func (r *rows) exec(s *sqlite3.Stmt) error {
+	err := exec(s)
+	if err != nil && r.fault == nil {
+		r.fault = err
+	}
+	return err
+}
+
+func (r *rows) Put(table string, key, value []byte) error {
+	if !r.write {
+		return errReadOnly
+	}
+	if err := errors.Join(bind(r.c.put, table, key), r.c.put.BindBlob(3, nonNil(value))); err != nil {
+		return err
+	}
+	return r.exec(r.c.put)
+}
+
+func (r *rows) Delete(table string, key []byte) error {
+	if !r.write {
+		return errReadOnly
+	}
+	if err := bind(r.c.del, table, key); err != nil {
+		return err
+	}
+	return r.exec(r.c.del)
+}
+
+func (r *rows) Clear(table string) error {
+	if !r.write {
+		return errReadOnly
+	}
+	if err := r.c.clear.BindText(1, table); err != nil {
+		return err
+	}
+	return r.exec(r.c.clear)
+}
+
+func (r *rows) Tables() ([]string, error) {
+	s := r.c.tables
+	defer s.Reset()
+	var all []string
+	for s.Step() {
+		all = append(all, s.ColumnText(0))
+	}
+	return all, s.Err()
+}
+
+// page is how many rows are read at once: a statement is never left open while
+// the caller works, so that scans can nest.
+const page = 256
+
+func (r *rows) Scan(table string, from, to []byte) iter.Seq2[ledger.Row, error] {
+	return func(yield func(ledger.Row, error) bool) {
+		from := bytes.Clone(from)
+		for {
+			got, err := r.page(table, from, to)
+			if err != nil {
+				yield(ledger.Row{}, err)
+				return
+			}
+			for _, row := range got {
+				next := append(bytes.Clone(row.Key), 0)
+				if !yield(row, nil) {
+					return
+				}
+				from = next
+			}
+			if len(got) < page {
+				return
+			}
+		}
+	}
+}
+
+func (r *rows) page(table string, from, to []byte) ([]ledger.Row, error) {
+	s := r.c.scan
+	if to != nil {
+		s = r.c.scanTo
+		if err := s.BindBlob(4, to); err != nil {
+			return nil, err
+		}
+	}
+	defer s.Reset()
+	if err := errors.Join(bind(s, table, from), s.BindInt(3, page)); err != nil {
+		return nil, err
+	}
+	var got []ledger.Row
+	for s.Step() {
+		got = append(got, ledger.Row{Key: append([]byte{}, s.ColumnRawBlob(0)...), Value: append([]byte{}, s.ColumnRawBlob(1)...)})
+	}
+	return got, s.Err()
+}
+
+func (r *rows) Last(table string, from, to []byte) (ledger.Row, bool, error) {
+	s := r.c.last
+	if to != nil {
+		s = r.c.lastTo
+		if err := s.BindBlob(4, to); err != nil {
+			return ledger.Row{}, false, err
+		}
+	}
+	defer s.Reset()
+	if err := bind(s, table, from); err != nil {
+		return ledger.Row{}, false, err
+	}
+	if !s.Step() {
+		return ledger.Row{}, false, s.Err()
+	}
+	return ledger.Row{Key: append([]byte{}, s.ColumnRawBlob(0)...), Value: append([]byte{}, s.ColumnRawBlob(1)...)}, true, nil
+}

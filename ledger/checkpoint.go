@@ -1,0 +1,248 @@
+package ledger
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"entente/act"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Origin returns the first line of the checkpoints of p's ledger.
+func Origin(p act.Party) string { return "entente/" + string(p) }
+
+// Checkpoint returns the ledger's present head, signed. What it covers is
+// durable: it is read from a committed state before it is signed, and the
+// signed bytes are kept before they are returned. A head is signed once.
+//
+//	entente/KR
+//	17
+//	Zh8cR0...=
+//
+//	— entente/KR 4nU2...
+func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, act.Head, error) {
+	var head act.Head
+	var signed []byte
+	err := l.View(ctx, func(tx *Tx) (err error) {
+		if head, err = tx.Head(); err != nil {
+			return err
+		}
+		signed, err = tx.Get(tableSigned, be(head.Size))
+		return err
+	})
+	if err != nil || signed != nil {
+		return signed, head, err
+	}
+	signed, err = note.Sign(&note.Note{Text: checkpointText(l.cfg.Party, head)}, l.cfg.Signers...)
+	if err != nil {
+		return nil, head, fmt.Errorf("signing the checkpoint of %d entries: %w", head.Size, err)
+	}
+	err = l.Update(ctx, func(tx *Tx) error {
+		if b, err := tx.Get(tableSigned, be(head.Size)); err != nil || b != nil {
+			signed = b
+			return err
+		}
+		return tx.Put(tableSigned, be(head.Size), signed)
+	})
+	return signed, head, err
+}
+
+func checkpointText(p act.Party, h act.Head) string {
+	return fmt.Sprintf("%s\n%d\n%s\n", Origin(p), h.Size, base64.StdEncoding.EncodeToString(h.Root[:]))
+}
+
+// ReadCheckpoint opens a checkpoint of the party whose card this is. Every
+// key of the card must have signed it.
+func ReadCheckpoint(card act.Card, b []byte) (act.Head, error) {
+	bad := func(why string) error { return fmt.Errorf("checkpoint of %s: %s", card.Party, why) }
+	if len(b) > maxCheckpoint {
+		return act.Head{}, bad("too long")
+	}
+	var vs []note.Verifier
+	for _, s := range card.Ledger {
+		v, err := act.ParseVerifier(s)
+		if err != nil {
+			return act.Head{}, bad("its card holds a key that does not parse")
+		}
+		vs = append(vs, v)
+	}
+	n, err := note.Open(b, note.VerifierList(vs...))
+	if err != nil || len(n.Sigs) != len(vs) || len(vs) == 0 {
+		return act.Head{}, bad("not signed with every key of the card")
+	}
+	lines := strings.Split(n.Text, "\n")
+	if len(lines) != 4 {
+		return act.Head{}, bad("not three lines")
+	}
+	size, err := strconv.ParseInt(lines[1], 10, 64)
+	root, err2 := base64.StdEncoding.DecodeString(lines[2])
+	if err != nil || err2 != nil || size < 0 || len(root) != tlog.HashSize {
+		return act.Head{}, bad("no size or root")
+	}
+	h := act.Head{Size: size, Root: act.Hash(root)}
+	if checkpointText(card.Party, h) != n.Text {
+		return act.Head{}, bad("not spelled as it must be")
+	}
+	return h, nil
+}
+
+// maxCheckpoint bounds a signed checkpoint: three hybrid signatures are 6.5 KB.
+const maxCheckpoint = 16 << 10
+
+// Proof shows that an act is in a ledger.
+type Proof struct {
+	Index  int64            `json:"index"`
+	Size   int64            `json:"size"` // of the checkpoint that it leads to
+	Hashes tlog.RecordProof `json:"hashes"`
+}
+
+// Prove returns the proof that entry i is in the ledger of the given size.
+func (tx *Tx) Prove(i, size int64) (Proof, error) {
+	if i < 0 || i >= size || size > tx.size {
+		return Proof{}, fmt.Errorf("proving entry %d in %d entries: the ledger has %d", i, size, tx.size)
+	}
+	p, err := tlog.ProveRecord(size, i, tx)
+	return Proof{Index: i, Size: size, Hashes: p}, err
+}
+
+// Growth returns the proof that the ledger of size to extends that of size from.
+func (tx *Tx) Growth(from, to int64) (tlog.TreeProof, error) {
+	if from < 0 || from > to || to > tx.size {
+		return nil, fmt.Errorf("proving growth from %d to %d entries: the ledger has %d", from, to, tx.size)
+	}
+	if from == 0 || from == to {
+		return nil, nil // nothing contradicts an empty ledger, or the same one
+	}
+	return tlog.ProveTree(to, from, tx)
+}
+
+// CheckGrowth reports whether proof shows that to extends from.
+func CheckGrowth(proof tlog.TreeProof, from, to act.Head) error {
+	switch {
+	case from.Size > to.Size:
+		return fmt.Errorf("a ledger of %d entries cannot extend one of %d", to.Size, from.Size)
+	case from.Size == to.Size && from.Root != to.Root:
+		return fmt.Errorf("two ledgers of %d entries differ", to.Size)
+	case from.Size == 0 || from.Size == to.Size:
+		return nil
+	}
+	return tlog.CheckTree(proof, to.Size, tlog.Hash(to.Root), from.Size, tlog.Hash(from.Root))
+}
+
+// Inclusion is a voucher: proofs against one verified checkpoint of a party.
+type Inclusion struct {
+	Party act.Party
+	Head  act.Head
+	Proof Proof
+}
+
+// Vouches implements [act.Voucher].
+func (i Inclusion) Vouches(from act.Party, b []byte) bool {
+	return from == i.Party && i.Proof.Size == i.Head.Size && i.Proof.Index >= 0 && i.Proof.Index < i.Head.Size &&
+		tlog.CheckRecord(i.Proof.Hashes, i.Head.Size, tlog.Hash(i.Head.Root), i.Proof.Index, tlog.RecordHash(b)) == nil
+}
+
+// Peer is a partner's checkpoint as we last verified it.
+type Peer struct {
+	Head       act.Head `json:"head"`
+	Checkpoint []byte   `json:"checkpoint"`
+}
+
+// Peer returns the last checkpoint of p that this ledger has seen; the zero
+// value when there is none.
+func (tx *Tx) Peer(p act.Party) (Peer, error) {
+	peer, _, err := Load[Peer](tx, tablePeer, string(p))
+	return peer, err
+}
+
+// Contradiction says that a partner's ledger is not a continuation of what
+// it signed before. It holds what proves it to a third person.
+type Contradiction struct {
+	Party   act.Party      `json:"party"`
+	Why     string         `json:"why"`
+	Card    act.Card       `json:"card"`    // the keys that both checkpoints verify with
+	Earlier []byte         `json:"earlier"` // checkpoint as signed then
+	Later   []byte         `json:"later"`   // checkpoint as signed now
+	Proof   tlog.TreeProof `json:"proof"`   // what was offered as growth between them
+}
+
+// Error implements error.
+func (c *Contradiction) Error() string {
+	return fmt.Sprintf("the ledger of %s contradicts what it signed before: %s", c.Party, c.Why)
+}
+
+// Evidence returns the file that a third person checks with CheckEvidence.
+func (c *Contradiction) Evidence() ([]byte, error) { return json.MarshalIndent(c, "", "  ") }
+
+// CheckEvidence reads what Evidence wrote and returns nil when it convicts:
+// both checkpoints bear the party's signatures, and the later does not extend
+// the earlier. A later one that is shorter convicts alone only if the party
+// presented it as its present one; two of one size that differ always do.
+func CheckEvidence(b []byte) (*Contradiction, error) {
+	var c Contradiction
+	if err := json.Unmarshal(b, &c); err != nil {
+		return nil, fmt.Errorf("reading evidence: %w", err)
+	}
+	earlier, err := ReadCheckpoint(c.Card, c.Earlier)
+	if err != nil {
+		return nil, err
+	}
+	later, err := ReadCheckpoint(c.Card, c.Later)
+	if err != nil {
+		return nil, err
+	}
+	if CheckGrowth(c.Proof, earlier, later) == nil {
+		return nil, errors.New("the evidence convicts nobody: the later ledger extends the earlier")
+	}
+	return &c, nil
+}
+
+// See takes in a partner's checkpoint. growth must show that it extends the
+// last one seen; otherwise the error is a [*Contradiction] and nothing changes.
+// An older checkpoint than the last one seen is a contradiction too: a partner
+// states its present ledger.
+func (tx *Tx) See(card act.Card, checkpoint []byte, growth tlog.TreeProof) (act.Head, error) {
+	h, err := ReadCheckpoint(card, checkpoint)
+	if err != nil {
+		return act.Head{}, err
+	}
+	last, err := tx.Peer(card.Party)
+	if err != nil {
+		return act.Head{}, err
+	}
+	if err := CheckGrowth(growth, last.Head, h); err != nil {
+		return act.Head{}, &Contradiction{Party: card.Party, Why: err.Error(), Card: card, Earlier: last.Checkpoint, Later: checkpoint, Proof: growth}
+	}
+	if h == last.Head {
+		return h, nil
+	}
+	if err := tx.Put(tableSeen, seenKey(card.Party, h.Size), checkpoint); err != nil {
+		return h, err
+	}
+	return h, Save(tx, tablePeer, string(card.Party), Peer{Head: h, Checkpoint: checkpoint})
+}
+
+// Vouch keeps the proof that came with the partner's act at index i, so that a
+// third person can be shown it. The checkpoint it leads to is the one seen.
+func (tx *Tx) Vouch(i int64, p Proof) error {
+	return Save(tx, tableProof, string(be(i)), p)
+}
+
+// Voucher returns what Vouch kept, and the partner's checkpoint that it leads to.
+func (tx *Tx) Voucher(from act.Party, i int64) (Proof, []byte, error) {
+	p, ok, err := Load[Proof](tx, tableProof, string(be(i)))
+	if err != nil || !ok {
+		return p, nil, err
+	}
+	b, err := tx.Get(tableSeen, seenKey(from, p.Size))
+	return p, b, err
+}
+
+func seenKey(p act.Party, size int64) []byte { return append([]byte(string(p)+"/"), be(size)...) }

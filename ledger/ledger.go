@@ -1,0 +1,337 @@
+// Package ledger keeps one party's acts, and those it received, as one Merkle
+// tree, and proves what is in it.
+//
+// [Open] begins. Everything is written inside [Ledger.Update]: an act and its
+// effect (the rows that Config.Fold derives from it) commit together or not at
+// all. [Ledger.Checkpoint] signs the tree when somebody is about to be shown
+// it, after the entries are durable; a partner's checkpoint is taken with
+// [Tx.See], which refuses a ledger that contradicts what it signed before and
+// returns the evidence.
+//
+// Trees, proofs and checkpoints are those of the public logs: RFC 6962 hashes,
+// https://c2sp.org/tlog-checkpoint, https://c2sp.org/signed-note. A receipt is an
+// inclusion proof against a signed checkpoint. The package promises that a
+// ledger only grows; it does not judge what is entered.
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+	"sync"
+
+	"entente/act"
+
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// Tables whose names begin with FoldPrefix are derived from the entries:
+// [Ledger.Rebuild] drops and refolds them. All others are primary.
+const FoldPrefix = "fold/"
+
+const (
+	tableLeaf   = "ledger/leaf"    // index → the act's bytes
+	tableHash   = "ledger/hash"    // stored hash index (tlog) → hash
+	tableDigest = "ledger/digest"  // digest of an act → index
+	tableHead   = "ledger/head"    // "size" → number of entries
+	tableSigned = "ledger/signed"  // size → our checkpoint as signed
+	tablePeer   = "ledger/peer"    // party → its last checkpoint that we verified
+	tableSeen   = "ledger/seen"    // party and size → each checkpoint of its that we verified
+	tableProof  = "ledger/voucher" // index → the proof that came with a partner's act
+)
+
+// ErrKnown says that an act with this digest is in the ledger already.
+var ErrKnown = errors.New("the act is in the ledger already")
+
+// Config is what a ledger needs of its node.
+type Config struct {
+	Party   act.Party
+	Signers []note.Signer          // each signs every checkpoint
+	Fold    func(*Tx, Entry) error // derives rows under FoldPrefix; pure but for the rows
+}
+
+// Ledger is one party's ledger. Its methods may be called at the same time.
+type Ledger struct {
+	shelf Shelf
+	cfg   Config
+
+	mu    sync.Mutex
+	grown chan struct{} // closed when entries are added
+	dead  error         // set once a write's outcome is not known
+	died  chan struct{} // closed with it
+}
+
+// Open returns the ledger that shelf keeps.
+func Open(shelf Shelf, cfg Config) *Ledger {
+	return &Ledger{shelf: shelf, cfg: cfg, grown: make(chan struct{}), died: make(chan struct{})}
+}
+
+// Died is closed when a write failed in a way that leaves the state unknown:
+// the node must stop. [Ledger.Err] says why.
+func (l *Ledger) Died() <-chan struct{} { return l.died }
+
+// Err returns why the ledger died, or nil.
+func (l *Ledger) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+// Grown returns a channel that is closed when the ledger next grows.
+func (l *Ledger) Grown() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.grown
+}
+
+// Entry is one leaf.
+type Entry struct {
+	Index  int64
+	Digest act.Digest
+	Act    act.Act
+	Bytes  []byte
+}
+
+// Tx is one transaction. Rows gives the folded tables.
+type Tx struct {
+	Rows
+	l     *Ledger
+	size  int64
+	grew  bool
+	cache map[int64]tlog.Hash
+}
+
+// Update runs f alone and makes its writes durable, or undoes them all.
+func (l *Ledger) Update(ctx context.Context, f func(*Tx) error) error {
+	if err := l.Err(); err != nil {
+		return err
+	}
+	grew := false
+	err := l.shelf.Update(ctx, func(r Rows) error {
+		tx, err := l.begin(r)
+		if err != nil {
+			return err
+		}
+		if err := f(tx); err != nil {
+			return err
+		}
+		grew = tx.grew
+		if !grew {
+			return nil
+		}
+		return r.Put(tableHead, []byte("size"), be(tx.size))
+	})
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case errors.Is(err, ErrStorage) && l.dead == nil:
+		l.dead = err
+		close(l.died)
+	case err == nil && grew:
+		close(l.grown)
+		l.grown = make(chan struct{})
+	}
+	return err
+}
+
+// View runs f on one consistent state.
+func (l *Ledger) View(ctx context.Context, f func(*Tx) error) error {
+	return l.shelf.View(ctx, func(r Rows) error {
+		tx, err := l.begin(r)
+		if err != nil {
+			return err
+		}
+		return f(tx)
+	})
+}
+
+// Close closes the shelf.
+func (l *Ledger) Close() error { return l.shelf.Close() }
+
+func (l *Ledger) begin(r Rows) (*Tx, error) {
+	b, err := r.Get(tableHead, []byte("size"))
+	if err != nil {
+		return nil, err
+	}
+	tx := &Tx{Rows: r, l: l}
+	if b != nil {
+		if len(b) != 8 {
+			return nil, errors.New("reading the ledger's size: not a number")
+		}
+		tx.size = int64(binary.BigEndian.Uint64(b))
+	}
+	return tx, nil
+}
+
+// Size returns the number of entries.
+func (tx *Tx) Size() int64 { return tx.size }
+
+// Append enters an act and folds its effect. It returns [ErrKnown] and the
+// entry there is when the act has been entered before.
+func (tx *Tx) Append(v act.Verified) (Entry, error) {
+	d := v.Digest()
+	if i, ok, err := tx.Find(d); err != nil {
+		return Entry{}, err
+	} else if ok {
+		e, err := tx.Entry(i)
+		if err == nil {
+			err = ErrKnown
+		}
+		return e, err
+	}
+	e := Entry{Index: tx.size, Digest: d, Act: v.Act(), Bytes: v.Bytes()}
+	if err := tx.Put(tableLeaf, be(e.Index), e.Bytes); err != nil {
+		return Entry{}, err
+	}
+	if err := tx.Put(tableDigest, d[:], be(e.Index)); err != nil {
+		return Entry{}, err
+	}
+	hashes, err := tlog.StoredHashes(e.Index, e.Bytes, tx)
+	if err != nil {
+		return Entry{}, fmt.Errorf("hashing entry %d: %w", e.Index, err)
+	}
+	at := tlog.StoredHashIndex(0, e.Index)
+	for i, h := range hashes {
+		if err := tx.Put(tableHash, be(at+int64(i)), h[:]); err != nil {
+			return Entry{}, err
+		}
+		tx.remember(at+int64(i), h)
+	}
+	tx.size++
+	tx.grew = true
+	if err := tx.l.cfg.Fold(tx, e); err != nil {
+		return Entry{}, fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)
+	}
+	return e, nil
+}
+
+// Entry reads the entry at index i.
+func (tx *Tx) Entry(i int64) (Entry, error) {
+	b, err := tx.Get(tableLeaf, be(i))
+	if err != nil {
+		return Entry{}, err
+	}
+	if b == nil {
+		return Entry{}, fmt.Errorf("reading entry %d: the ledger does not hold it", i)
+	}
+	a, err := act.Parse(b)
+	if err != nil {
+		return Entry{}, fmt.Errorf("reading entry %d: %w", i, err)
+	}
+	return Entry{Index: i, Digest: act.DigestOf(b), Act: a, Bytes: b}, nil
+}
+
+// Entries reads the entries from index i on, in order.
+func (tx *Tx) Entries(i int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for ; i < tx.size; i++ {
+			if e, err := tx.Entry(i); !yield(e, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// Find returns the index of the act with this digest.
+func (tx *Tx) Find(d act.Digest) (int64, bool, error) {
+	b, err := tx.Get(tableDigest, d[:])
+	if err != nil || b == nil {
+		return 0, false, err
+	}
+	return int64(binary.BigEndian.Uint64(b)), true, nil
+}
+
+// ReadHashes implements [tlog.HashReader] over the stored hashes.
+func (tx *Tx) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	hashes := make([]tlog.Hash, len(indexes))
+	for i, at := range indexes {
+		if h, ok := tx.cache[at]; ok {
+			hashes[i] = h
+			continue
+		}
+		b, err := tx.Get(tableHash, be(at))
+		if err != nil {
+			return nil, err
+		}
+		if len(b) != tlog.HashSize {
+			return nil, fmt.Errorf("reading the ledger's hash %d: it is not there", at)
+		}
+		hashes[i] = tlog.Hash(b)
+	}
+	return hashes, nil
+}
+
+func (tx *Tx) remember(at int64, h tlog.Hash) {
+	if tx.cache == nil {
+		tx.cache = make(map[int64]tlog.Hash)
+	}
+	tx.cache[at] = h
+}
+
+// Head returns the size and root now.
+func (tx *Tx) Head() (act.Head, error) { return tx.HeadAt(tx.size) }
+
+// HeadAt returns the head as it was when the ledger had size entries.
+func (tx *Tx) HeadAt(size int64) (act.Head, error) {
+	if size < 0 || size > tx.size {
+		return act.Head{}, fmt.Errorf("the ledger has %d entries, not %d", tx.size, size)
+	}
+	h, err := tlog.TreeHash(size, tx)
+	return act.Head{Size: size, Root: act.Hash(h)}, err
+}
+
+// Rebuild drops every folded table and folds all entries again, in one
+// transaction. It tells progress the number of entries folded.
+func (l *Ledger) Rebuild(ctx context.Context, progress func(done, all int64)) error {
+	return l.Update(ctx, func(tx *Tx) error {
+		tables, err := tx.Tables()
+		if err != nil {
+			return err
+		}
+		for _, t := range tables {
+			if strings.HasPrefix(t, FoldPrefix) {
+				if err := tx.Clear(t); err != nil {
+					return err
+				}
+			}
+		}
+		for e, err := range tx.Entries(0) {
+			if err != nil {
+				return err
+			}
+			if err := l.cfg.Fold(tx, e); err != nil {
+				return fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)
+			}
+			progress(e.Index+1, tx.size)
+		}
+		return nil
+	})
+}
+
+// Load reads the JSON value of a row. It reports false when there is none.
+func Load[T any](r Rows, table, key string) (v T, ok bool, err error) {
+	b, err := r.Get(table, []byte(key))
+	if err != nil || b == nil {
+		return v, false, err
+	}
+	if err := json.Unmarshal(b, &v); err != nil {
+		return v, false, fmt.Errorf("reading %s %q: %w", table, key, err)
+	}
+	return v, true, nil
+}
+
+// Save writes v as JSON.
+func Save(r Rows, table, key string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("writing %s %q: %w", table, key, err)
+	}
+	return r.Put(table, []byte(key), b)
+}
+
+func be(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }

@@ -1,0 +1,405 @@
+// Package node assembles a party's node: it opens the engines, hands each
+// office its tools and starts the doors. [Init] makes a data folder, [Open]
+// opens one, [Node.Serve] runs it. New is the only wiring; read it from top to
+// bottom to know what a node is.
+//
+// Time, randomness, network and storage come in here ([Seams]), so that two
+// nodes can run in one process under a clock that a test turns.
+package node
+
+import (
+	"context"
+	crand "crypto/rand"
+	"crypto/sha512"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"entente/act"
+	"entente/carriage"
+	"entente/catalogue"
+	"entente/chancery"
+	"entente/intake"
+	"entente/internal/files"
+	"entente/internal/sqlite"
+	"entente/ledger"
+	"entente/reading"
+	"entente/release"
+	"entente/ruling"
+	"entente/vault"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Seams are the outside world.
+type Seams struct {
+	Now     func() time.Time
+	Random  io.Reader
+	Connect func(ctx context.Context, address string) (net.Conn, error)
+	Log     *slog.Logger
+}
+
+// World returns the real one.
+func World(log *slog.Logger) Seams {
+	d := &net.Dialer{Timeout: 10 * time.Second}
+	return Seams{Now: time.Now, Random: crand.Reader, Log: log,
+		Connect: func(ctx context.Context, a string) (net.Conn, error) { return d.DialContext(ctx, "tcp", a) }}
+}
+
+// Node is a party's node, ready to serve.
+type Node struct {
+	Card      act.Card
+	Ledger    *ledger.Ledger
+	Catalogue *catalogue.Catalogue
+	Vault     *vault.Vault
+	Chancery  *chancery.Office
+	Release   *release.Office
+	Intake    *intake.Office
+	Reading   *reading.Room
+	Carriage  *carriage.Direct
+
+	seams   Seams
+	dir     string
+	unlock  func() error
+	mu      sync.Mutex
+	persons map[string]note.Signer
+	house   ruling.House
+}
+
+// Found is what Init is told of the party.
+type Found struct {
+	Party   act.Party
+	Name    act.Names
+	Persons []act.Person // without keys: Init draws them
+	House   ruling.House
+}
+
+// Init makes a data folder with fresh keys and enters the party's first acts.
+// It refuses a folder that holds anything.
+func Init(ctx context.Context, dir string, s Secret, f Found, seams Seams) (err error) {
+	if err := f.Party.Check(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
+		return errors.Join(err, fmt.Errorf("%s is not empty: a node wants a folder of its own", dir))
+	}
+	// The header goes last: a folder without it is not a node, and is made again.
+	h, key, err := newHeader(string(f.Party), s, seams.Random)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			clean(dir)
+		}
+	}()
+	if err := found(ctx, dir, key, f, seams); err != nil {
+		return err
+	}
+	b, err := json.MarshalIndent(h, "", "  ")
+	if err != nil {
+		return err
+	}
+	return files.WriteFile(dir, headerFile, append(b, '\n'))
+}
+
+// clean takes back what a failed Init made, so that it can be tried again.
+func clean(dir string) {
+	for _, name := range []string{databaseFile, databaseFile + "-wal", databaseFile + "-shm", lockFile, vaultDir} {
+		_ = os.RemoveAll(filepath.Join(dir, name))
+	}
+}
+
+const (
+	databaseFile = "entente.db"
+	lockFile     = "lock"
+	vaultDir     = "vault"
+	evidenceDir  = "evidence"
+)
+
+func found(ctx context.Context, dir string, key []byte, f Found, seams Seams) (err error) {
+	shelf, err := sqlite.Open(filepath.Join(dir, databaseFile), key)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shelf.Close()) }()
+	k, err := newKeys(f.Party, seams.Random)
+	if err != nil {
+		return err
+	}
+	o, err := k.open(f.Party, f.Name, seams.Random)
+	if err != nil {
+		return err
+	}
+	err = shelf.Update(ctx, func(r ledger.Rows) error {
+		return errors.Join(ledger.Save(r, tableKeys, "node", k), ledger.Save(r, tableSettings, "card", o.card), ledger.Save(r, tableSettings, "house", f.House))
+	})
+	if err != nil {
+		return err
+	}
+	n, err := New(ctx, dir, shelf, nil, seams)
+	if err != nil {
+		return err
+	}
+	err = n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		s, err := n.Catalogue.Statement(tx, seams.Now(), act.NodeOpened, o.card)
+		if err != nil {
+			return err
+		}
+		_, err = n.Catalogue.Enter(tx, s)
+		return err
+	})
+	for _, p := range f.Persons {
+		err = errors.Join(err, n.Enrol(ctx, p))
+	}
+	return err
+}
+
+// Open opens the folder of a node, which no other process may have open.
+func Open(ctx context.Context, dir string, s Secret, seams Seams) (*Node, error) {
+	h, err := readHeader(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := private(dir); err != nil {
+		return nil, err
+	}
+	key, err := h.open(s)
+	if err != nil {
+		return nil, err
+	}
+	unlock, err := lockFolder(filepath.Join(dir, lockFile))
+	if err != nil {
+		return nil, err
+	}
+	n, err := open(ctx, dir, key, seams)
+	if err != nil {
+		return nil, errors.Join(err, unlock())
+	}
+	n.unlock = unlock
+	return n, nil
+}
+
+func open(ctx context.Context, dir string, key []byte, seams Seams) (*Node, error) {
+	shelf, err := sqlite.Open(filepath.Join(dir, databaseFile), key)
+	if err != nil {
+		return nil, err
+	}
+	v, err := files.Open(filepath.Join(dir, vaultDir))
+	if err != nil {
+		return nil, errors.Join(err, shelf.Close())
+	}
+	n, err := New(ctx, dir, shelf, v, seams)
+	if err != nil {
+		return nil, errors.Join(err, shelf.Close())
+	}
+	return n, nil
+}
+
+// private refuses a folder that others may look into.
+func private(dir string) error {
+	st, err := os.Stat(dir)
+	if err != nil {
+		return err
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return fmt.Errorf("%s can be read by others: chmod 700 it", dir)
+	}
+	return nil
+}
+
+// New wires a node on its two shelves.
+func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shelf, seams Seams) (*Node, error) {
+	var k keys
+	var card act.Card
+	n := &Node{seams: seams, dir: dir, unlock: func() error { return nil }}
+	err := shelf.View(ctx, func(r ledger.Rows) (err error) {
+		var ok bool
+		if k, ok, err = ledger.Load[keys](r, tableKeys, "node"); err != nil || !ok {
+			return errors.Join(err, errors.New("opening the node: its keys are not there"))
+		}
+		if n.house, _, err = ledger.Load[ruling.House](r, tableSettings, "house"); err != nil {
+			return err
+		}
+		card, _, err = ledger.Load[act.Card](r, tableSettings, "card")
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	o, err := k.open(card.Party, card.Name, seams.Random)
+	if err != nil {
+		return nil, err
+	}
+	n.Card = o.card
+	n.Catalogue = &catalogue.Catalogue{Own: card.Party}
+	n.Ledger = ledger.Open(shelf, ledger.Config{Party: card.Party, Signers: o.signers, Fold: n.Catalogue.Fold})
+	if shelves != nil {
+		n.Vault = vault.New(shelves)
+	}
+	n.Chancery = &chancery.Office{Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Signer: n.signer, Now: seams.Now}
+	n.Release = &release.Office{Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, House: n.House, Now: seams.Now, Random: seams.Random}
+	n.Intake = &intake.Office{Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Now: seams.Now}
+	n.Reading = &reading.Room{Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
+	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
+		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
+	return n, n.loadPersons(ctx)
+}
+
+func seed(random io.Reader) (s uint64) {
+	var b [8]byte
+	_, _ = io.ReadFull(random, b[:])
+	for _, c := range b {
+		s = s<<8 | uint64(c)
+	}
+	return s
+}
+
+// House returns the party's own rules on top of its pacts.
+func (n *Node) House() ruling.House {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.house
+}
+
+// Enrol enters a person, with a fresh key when there is none yet.
+func (n *Node) Enrol(ctx context.Context, p act.Person) error {
+	var old act.Person
+	err := n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		old, _, err = n.Catalogue.Person(tx, p.Name)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if p.Key = old.Key; p.Key == "" {
+		if p.Key, err = n.newPersonKey(ctx, p.Name); err != nil {
+			return err
+		}
+	}
+	if err := n.Chancery.Enrol(ctx, p); err != nil {
+		return err
+	}
+	return n.loadPersons(ctx)
+}
+
+// Address returns where partner p is called, and SetAddress changes it.
+func (n *Node) Address(ctx context.Context, p act.Party) (a string, err error) {
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		a, _, err = ledger.Load[string](tx, tableSettings, "address/"+string(p))
+		return err
+	})
+	return a, err
+}
+
+// SetAddress sets where partner p is called; empty: it calls us.
+func (n *Node) SetAddress(ctx context.Context, p act.Party, a string) error {
+	return n.Ledger.Update(ctx, func(tx *ledger.Tx) error { return ledger.Save(tx, tableSettings, "address/"+string(p), a) })
+}
+
+// evidence keeps what convicts a ledger in a file of its own, and enters it.
+func (n *Node) evidence(ctx context.Context, p act.Party, what string, b []byte) error {
+	sum := sha512.Sum384(b)
+	dir := filepath.Join(n.dir, evidenceDir)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("keeping evidence: %w", err)
+	}
+	name := fmt.Sprintf("%s-%x.json", p, sum[:6])
+	if err := files.WriteFile(dir, name, b); err != nil {
+		return err
+	}
+	n.seams.Log.Error("a ledger contradicts itself: the evidence is kept", "party", string(p), "file", filepath.Join(evidenceDir, name), "what", what)
+	if p == n.Card.Party {
+		return nil // our own ledger is the one in doubt: it is not written
+	}
+	return n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		s, err := n.Catalogue.Statement(tx, n.seams.Now(), act.LedgerDisputed, act.Dispute{Party: p, Evidence: sum, What: what})
+		if err != nil {
+			return err
+		}
+		_, err = n.Catalogue.Enter(tx, s)
+		return err
+	})
+}
+
+// Verify verifies the whole ledger and every kept product.
+func (n *Node) Verify(ctx context.Context, progress func(done, all int64)) (act.Head, error) {
+	return n.Ledger.Verify(ctx, n.Card, n.Catalogue.Card, progress)
+}
+
+// Serve runs the node until ctx ends or storage fails: it answers partners on
+// l (nil: nobody can call), calls those whose address is known, and answers
+// askings for shares.
+func (n *Node) Serve(ctx context.Context, l net.Listener) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	if l != nil {
+		wg.Go(func() {
+			if err := n.Carriage.Listen(ctx, l); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Go(func() { n.follow(ctx, &wg) })
+	select {
+	case <-ctx.Done():
+	case <-n.Ledger.Died():
+		cancel(fmt.Errorf("the node stops: what is stored is not known any more: %w", n.Ledger.Err()))
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// follow does what the ledger asks for as it grows: it calls each new partner,
+// and lends shares.
+func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
+	called := map[act.Party]bool{}
+	for {
+		grown := n.Ledger.Grown()
+		var partners []catalogue.Partner
+		err := n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+			partners, err = n.Catalogue.Partners(tx)
+			return err
+		})
+		for _, p := range partners {
+			if p := p.Card.Party; !called[p] {
+				called[p] = true
+				wg.Go(func() {
+					n.Carriage.Dial(ctx, p, func() string { a, _ := n.Address(ctx, p); return a })
+				})
+			}
+		}
+		if _, e := n.Release.Answer(ctx); e != nil {
+			err = errors.Join(err, e)
+		}
+		if err != nil && ctx.Err() == nil {
+			n.seams.Log.Error("following the ledger", "why", err.Error())
+		}
+		select {
+		case <-grown:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// Close closes the folder.
+func (n *Node) Close() error { return errors.Join(n.Ledger.Close(), n.unlock()) }
+
+// Dir returns the data folder.
+func (n *Node) Dir() string { return n.dir }

@@ -1,0 +1,146 @@
+// Package product is an information product: the digest of its manifest,
+// which binds it to its seal, and its custody as a fold of acts.
+package product
+
+import (
+	"bytes"
+	"crypto/sha512"
+	"encoding/json"
+	"slices"
+
+	"entente/act"
+)
+
+// Sum returns the SHA-384 of a manifest's exact bytes.
+func Sum(m act.Manifest) act.Sum {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(m); err != nil {
+		panic("product: a manifest does not marshal: " + err.Error())
+	}
+	return sha512.Sum384(b.Bytes())
+}
+
+// About returns the number of the product that an act is about.
+func About(a act.Act) (act.Number, bool) {
+	switch b := a.Body.(type) {
+	case act.Release:
+		return b.Manifest.Number, true
+	case act.Receipt:
+		return b.Number, true
+	case act.Opening:
+		return b.Number, true
+	case act.Refusal:
+		return b.Number, b.Number != ""
+	case act.Asking:
+		return b.Number, true
+	case act.Loan:
+		return b.Number, true
+	}
+	return "", false
+}
+
+// Custody is what has happened to one product: a fold of the acts about it.
+type Custody struct {
+	Manifest act.Manifest          `json:"manifest"`
+	Seal     act.Seal              `json:"seal"`
+	Asked    *Signed               `json:"asked,omitempty"` // a draft that waits, or waited, for a second person
+	From     act.Party             `json:"from,omitempty"`  // who released it; empty: nobody yet
+	Entry    int64                 `json:"entry"`           // of its release
+	Released Signed                `json:"released"`
+	Received map[act.Party]Receipt `json:"received,omitempty"`
+	Refused  map[act.Party]Refusal `json:"refused,omitempty"`
+	Openings []Opening             `json:"openings,omitempty"`
+	Asking   bool                  `json:"asking,omitempty"` // an asking for the originator's share is not answered yet
+	Loans    []Loan                `json:"loans,omitempty"`
+}
+
+// Signed is who did something, and when.
+type Signed struct {
+	By string     `json:"by"`
+	At act.Moment `json:"at"`
+}
+
+// Receipt is a recipient's receipt.
+type Receipt struct {
+	At    act.Moment `json:"at"`
+	Entry int64      `json:"entry"`
+	Mark  act.Mark   `json:"mark"`
+}
+
+// Refusal is a recipient's refusal.
+type Refusal struct {
+	At      act.Moment   `json:"at"`
+	Because []act.Reason `json:"because"`
+}
+
+// Opening is one reading.
+type Opening struct {
+	At      act.Moment `json:"at"`
+	Party   act.Party  `json:"party"`
+	Person  string     `json:"person"`
+	Purpose string     `json:"purpose"`
+}
+
+// Loan is a lent share. One that answers an asking is used up by the next opening.
+type Loan struct {
+	Share []byte     `json:"share"`
+	Until act.Moment `json:"until"`
+	Lease bool       `json:"lease,omitempty"`
+	Used  bool       `json:"used,omitempty"`
+}
+
+// Apply folds the act entered at index. Acts that do not fit change nothing.
+func (c Custody) Apply(index int64, a act.Act) Custody {
+	switch b := a.Body.(type) {
+	case act.Release:
+		if c.From != "" {
+			return c
+		}
+		c.Manifest, c.Seal = b.Manifest, b.Seal
+		s := Signed{a.By, a.At}
+		if a.Kind == act.ReleaseAsked {
+			c.Asked = &s
+			return c
+		}
+		c.From, c.Entry, c.Released = a.From, index, s
+	case act.Receipt:
+		if slices.Contains(c.Manifest.Recipients, a.From) && b.Vault == c.Seal.Vault {
+			c.Received = with(c.Received, a.From, Receipt{a.At, index, b.Mark})
+		}
+	case act.Refusal:
+		if b.Kind == act.ShareAsked {
+			c.Asking = false
+		} else if slices.Contains(c.Manifest.Recipients, a.From) {
+			c.Refused = with(c.Refused, a.From, Refusal{a.At, b.Because})
+		}
+	case act.Opening:
+		c.Openings = append(slices.Clone(c.Openings), Opening{a.At, a.From, b.Person, b.Purpose})
+		c.Loans = slices.Clone(c.Loans)
+		for i := range c.Loans {
+			if !c.Loans[i].Lease && !c.Loans[i].Used {
+				c.Loans[i].Used = true
+				break
+			}
+		}
+	case act.Asking:
+		c.Asking = true
+	case act.Loan:
+		if a.From == c.Manifest.Originator {
+			c.Asking = c.Asking && b.Asking == nil
+			c.Loans = append(slices.Clone(c.Loans), Loan{Share: b.Share, Until: b.Until, Lease: b.Asking == nil})
+		}
+	}
+	return c
+}
+
+// with returns m with one more entry; m itself is not changed.
+func with[K comparable, V any](m map[K]V, k K, v V) map[K]V {
+	n := make(map[K]V, len(m)+1)
+	for k, v := range m {
+		n[k] = v
+	}
+	n[k] = v
+	return n
+}

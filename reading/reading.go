@@ -1,0 +1,190 @@
+// Package reading is the reading room: the only place where content is opened.
+//
+// [Room.Open] rules, enters the opening, and only then unseals: the ledger
+// first, the bytes after. A refused opening is entered too. A product that its
+// originator controls needs the originator's share: Open asks for it, by an
+// act, and returns [ErrAsked]; the answer comes home by the same road.
+package reading
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/ledger"
+	"entente/product"
+	"entente/ruling"
+	"entente/seal"
+	"entente/vault"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// ErrAsked says that the originator has been asked for its share of the key.
+// Open again when it has answered.
+var ErrAsked = errors.New("the originator was asked for its share of the key; open again when its answer is here")
+
+// Room opens products. Fill every field.
+type Room struct {
+	Own       act.Party
+	Ledger    *ledger.Ledger
+	Catalogue *catalogue.Catalogue
+	Vault     *vault.Vault
+	Key       *seal.PrivateKey
+	Signer    func(ctx context.Context, name string) (note.Signer, error)
+	Now       func() time.Time
+}
+
+// Opened is a product on a reader's desk. Close it.
+type Opened struct {
+	*seal.Reader
+	Custody product.Custody
+	Ruling  ruling.Ruling // its duties belong on the page
+	file    vault.File
+}
+
+// Close forgets the key.
+func (o *Opened) Close() error { return errors.Join(o.Reader.Close(), o.file.Close()) }
+
+// Denied is a reading that was refused. Its words are the same for a product
+// that does not exist and for one that may not be known.
+type Denied struct{ Ruling ruling.Ruling }
+
+// Error implements error.
+func (d *Denied) Error() string { return "not opened: " + d.Ruling.String() }
+
+// Consider rules on a reading and changes nothing.
+func (r *Room) Consider(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.Ruling, error) {
+	cu, ok, err := r.Catalogue.Product(tx, n)
+	if err != nil {
+		return cu, ruling.Ruling{}, err
+	}
+	person, _, err := r.Catalogue.Person(tx, name)
+	if err != nil {
+		return cu, ruling.Ruling{}, err
+	}
+	f := ruling.ReadFacts{Own: r.Own, Person: person, Purpose: purpose, Now: r.Now()}
+	if ok {
+		p, row, _, err := r.Catalogue.Pact(tx, cu.Manifest.Pact, r.Now())
+		if err != nil {
+			return cu, ruling.Ruling{}, err
+		}
+		f.Pact, f.Life, f.Manifest, f.Custody = p, row.Life, cu.Manifest, cu
+	}
+	return cu, ruling.Read(f), nil
+}
+
+// Open opens product n for a person and a purpose.
+func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*Opened, error) {
+	if purpose == "" {
+		purpose = r.purpose(ctx, n)
+	}
+	var cu product.Custody
+	var rule ruling.Ruling
+	var grants []seal.Grant
+	err := r.Ledger.Update(ctx, func(tx *ledger.Tx) (err error) {
+		if cu, rule, err = r.Consider(tx, n, name, purpose); err != nil {
+			return err
+		}
+		if !rule.Allowed {
+			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: name, Purpose: purpose, Because: rule.Because}, "", cu)
+		}
+		if grants, err = r.grants(cu); err != nil {
+			return r.ask(ctx, tx, cu, name)
+		}
+		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: purpose}, name, cu)
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case !rule.Allowed:
+		return nil, &Denied{rule}
+	case r.controlled(cu) && grants == nil:
+		return nil, ErrAsked
+	}
+	f, err := r.Vault.Open(ctx, vault.Digest(cu.Seal.Vault))
+	if err != nil {
+		return nil, fmt.Errorf("opening %s: %w", n, err)
+	}
+	s, err := seal.Open(f, f.Size(), seal.TermsOf(cu.Manifest, seal.Mode(cu.Seal.Mode)), seal.ClosedOf(cu.Seal), string(r.Own), r.Key, grants...)
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("opening %s: %w", n, err)
+	}
+	return &Opened{Reader: s, Custody: cu, Ruling: rule, file: f}, nil
+}
+
+// purpose is the product's own, when the reader names none.
+func (r *Room) purpose(ctx context.Context, n act.Number) (p string) {
+	_ = r.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		cu, _, err := r.Catalogue.Product(tx, n)
+		p = cu.Manifest.Purpose
+		return err
+	})
+	return p
+}
+
+// controlled reports whether the originator's share is needed here.
+func (r *Room) controlled(cu product.Custody) bool {
+	return seal.Mode(cu.Seal.Mode) != seal.Released && cu.Manifest.Originator != r.Own
+}
+
+var errNoShare = errors.New("no share is lent")
+
+// grants returns the shares that are lent now. Each answer to an asking opens once.
+func (r *Room) grants(cu product.Custody) ([]seal.Grant, error) {
+	if !r.controlled(cu) {
+		return nil, nil
+	}
+	for _, l := range cu.Loans {
+		if !r.Now().Before(l.Until.Time) || l.Used {
+			continue
+		}
+		g, err := seal.ParseGrant(l.Share)
+		if err == nil {
+			return []seal.Grant{g}, nil
+		}
+	}
+	return nil, errNoShare
+}
+
+// ask enters an asking, unless one waits already.
+func (r *Room) ask(ctx context.Context, tx *ledger.Tx, cu product.Custody, name string) error {
+	if cu.Asking {
+		return nil
+	}
+	return r.enter(ctx, tx, act.ShareAsked, act.Asking{Number: cu.Manifest.Number, Person: name}, name, cu)
+}
+
+// enter signs and appends an act about a product: a person's own, or the
+// node's. The originator hears of openings and askings; a denial stays at home.
+func (r *Room) enter(ctx context.Context, tx *ledger.Tx, k act.Kind, body any, by string, cu product.Custody) error {
+	var to []act.Party
+	if o := cu.Manifest.Originator; k != act.OpeningDenied && o != "" && o != r.Own {
+		to = []act.Party{o}
+	}
+	s, err := r.Catalogue.Statement(tx, r.Now(), k, body, to...)
+	if err != nil {
+		return err
+	}
+	s.Pact = cu.Manifest.Pact
+	if by == "" || to != nil {
+		// The originator need not know our readers' keys: the node vouches, and the body names the person.
+		_, err = r.Catalogue.Enter(tx, s)
+		return err
+	}
+	s.By = by + "@" + string(r.Own)
+	signer, err := r.Signer(ctx, by)
+	if err != nil {
+		return err
+	}
+	v, err := act.Sign(s, signer)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Append(v)
+	return err
+}

@@ -1,0 +1,126 @@
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/ledger"
+	"entente/product"
+	"entente/seal"
+	"entente/vault"
+)
+
+// loanFor is how long the answer to one asking may be used.
+const loanFor = 15 * time.Minute
+
+// Answer lends the originator's share to each partner that asked for one of
+// our products, for one opening. It is one step: the node calls it when the
+// ledger has grown. It returns how many askings it answered.
+func (o *Office) Answer(ctx context.Context) (int, error) {
+	var asked []catalogue.Asked
+	err := o.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		asked, err = o.Catalogue.Asked(tx)
+		return err
+	})
+	for i, a := range asked {
+		if err := o.lend(ctx, a.Number, a.From, &a.Act, o.Now().Add(loanFor), ""); err != nil {
+			return i, err
+		}
+	}
+	return len(asked), errors.Join(err)
+}
+
+// Lend lends the originator's share of product n to p until a moment: a lease,
+// for courier and offline use. From then on its end is kept by the
+// recipient's node, not by cryptography.
+func (o *Office) Lend(ctx context.Context, n act.Number, p act.Party, until time.Time, as string) error {
+	return o.lend(ctx, n, p, nil, until, as)
+}
+
+func (o *Office) lend(ctx context.Context, n act.Number, p act.Party, asking *act.Digest, until time.Time, as string) error {
+	var cu product.Custody
+	var card act.Card
+	err := o.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		var ok, known bool
+		if cu, ok, err = o.Catalogue.Product(tx, n); err != nil {
+			return err
+		}
+		partner, known, err := o.Catalogue.Partner(tx, p)
+		card = partner.Card
+		to, err2 := o.Catalogue.ReleasedTo(tx, n, cu.Seal.Vault, p)
+		if !ok || !known || !to {
+			return errors.Join(err, err2, o.refuseAsking(n, p))
+		}
+		return errors.Join(err, err2)
+	})
+	var loan act.Loan
+	if err == nil {
+		loan, err = o.share(ctx, cu, card, until)
+	}
+	if err != nil && asking == nil {
+		return err
+	}
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		if err != nil {
+			return o.decline(tx, n, p, *asking)
+		}
+		loan.Asking = asking
+		s, err := o.Catalogue.Statement(tx, o.Now(), act.ShareLent, loan, p)
+		if err != nil {
+			return err
+		}
+		s.Pact = cu.Manifest.Pact
+		if as == "" {
+			_, err = o.Catalogue.Enter(tx, s)
+			return err
+		}
+		s.By = as + "@" + string(o.Card.Party)
+		signer, err := o.Signer(ctx, as)
+		if err != nil {
+			return err
+		}
+		v, err := act.Sign(s, signer)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Append(v)
+		return err
+	})
+}
+
+func (o *Office) refuseAsking(n act.Number, p act.Party) error {
+	return fmt.Errorf("lending the share of %s: it was not released to %s", n, p)
+}
+
+// decline answers an asking that cannot be met, so that it does not wait for ever.
+func (o *Office) decline(tx *ledger.Tx, n act.Number, p act.Party, asking act.Digest) error {
+	s, err := o.Catalogue.Statement(tx, o.Now(), act.ActRefused, act.Refusal{Act: asking, Kind: act.ShareAsked, Kept: true,
+		Because: []act.Reason{{Article: "originator control", Text: "the share of this number cannot be lent", Cure: "ask the originator's registry"}}}, p)
+	if err != nil {
+		return err
+	}
+	_, err = o.Catalogue.Enter(tx, s)
+	return err
+}
+
+func (o *Office) share(ctx context.Context, cu product.Custody, card act.Card, until time.Time) (act.Loan, error) {
+	f, err := o.Vault.Open(ctx, vault.Digest(cu.Seal.Vault))
+	if err != nil {
+		return act.Loan{}, err
+	}
+	defer f.Close()
+	pub, err := seal.ParsePublicKey(card.Seal)
+	if err != nil {
+		return act.Loan{}, err
+	}
+	m := act.MomentOf(until)
+	g, err := seal.Lend(f, f.Size(), seal.TermsOf(cu.Manifest, seal.Mode(cu.Seal.Mode)), seal.ClosedOf(cu.Seal), string(o.Card.Party), o.Key, seal.Key{Party: string(card.Party), Public: pub}, m.Time)
+	if err != nil {
+		return act.Loan{}, err
+	}
+	return act.Loan{Number: cu.Manifest.Number, Share: g.Marshal(), Until: m}, nil
+}

@@ -1,0 +1,310 @@
+// Package release sends products out: draft, rule, seal, sign, enter.
+//
+// [Office.Release] does it all for one officer, or, where a second person is
+// needed, enters a draft that [Office.Approve] releases. [Office.Preview] gives
+// the ruling alone: the same code that decides. The release has happened when
+// the act is in the ledger; carriage follows the ledger.
+package release
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/ledger"
+	"entente/pact"
+	"entente/ruling"
+	"entente/seal"
+	"entente/vault"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Draft is what an officer fills in.
+type Draft struct {
+	As        string        `json:"as"` // the officer's name
+	Pact      act.PactID    `json:"pact"`
+	To        []act.Party   `json:"to,omitempty"` // none: every other party of the pact
+	Title     string        `json:"title"`
+	Kind      string        `json:"kind"`
+	Subject   string        `json:"subject"`
+	Form      string        `json:"form"`
+	Purpose   string        `json:"purpose"`
+	Language  string        `json:"language"`
+	Mark      string        `json:"mark"` // as our scheme stamps it
+	Caveats   []string      `json:"caveats,omitempty"`
+	MediaType string        `json:"media_type"`
+	File      string        `json:"file,omitempty"`
+	Mode      seal.Mode     `json:"mode,omitempty"`
+	Event     *act.Event    `json:"event,omitempty"`
+	Footprint *act.Box      `json:"footprint,omitempty"`
+	Lineage   []act.Lineage `json:"lineage,omitempty"`
+}
+
+// Office releases. Fill every field.
+type Office struct {
+	Card      act.Card
+	Ledger    *ledger.Ledger
+	Catalogue *catalogue.Catalogue
+	Vault     *vault.Vault
+	Key       *seal.PrivateKey
+	Signer    func(ctx context.Context, name string) (note.Signer, error)
+	House     func() ruling.House
+	Now       func() time.Time
+	Random    io.Reader
+}
+
+// Slip is what the officer is told.
+type Slip struct {
+	Number act.Number    `json:"number"`
+	Entry  int64         `json:"entry"`
+	Ruling ruling.Ruling `json:"ruling"`
+	Waits  bool          `json:"waits"` // for a second person
+	To     []act.Party   `json:"to"`
+	Sealed int64         `json:"sealed"` // bytes
+}
+
+// Refused is a release that the ruling refused. It is entered as a denial.
+type Refused struct{ Ruling ruling.Ruling }
+
+// Error implements error.
+func (r *Refused) Error() string { return "not released: " + r.Ruling.String() }
+
+// Preview rules on a draft and changes nothing.
+func (o *Office) Preview(ctx context.Context, d Draft) (r ruling.Ruling, err error) {
+	err = o.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		c, err := o.consider(tx, d, act.Number("XX-0000-0000-0000"), "")
+		r = c.ruling
+		return err
+	})
+	return r, err
+}
+
+// considered is a draft with the facts and the ruling.
+type considered struct {
+	manifest act.Manifest
+	pact     *pact.Pact
+	row      catalogue.Row
+	partners []catalogue.Partner
+	ruling   ruling.Ruling
+}
+
+// consider gathers the facts in tx and rules.
+func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string) (c considered, err error) {
+	p, row, ok, err := o.Catalogue.Pact(tx, d.Pact, o.Now())
+	if err != nil {
+		return c, err
+	}
+	if !ok {
+		p = nil
+	}
+	c.pact, c.row = p, row
+	to := slices.Clone(d.To)
+	if p != nil && len(to) == 0 {
+		for _, q := range p.Parties {
+			if q.ID != o.Card.Party {
+				to = append(to, q.ID)
+			}
+		}
+	}
+	slices.Sort(to)
+	c.manifest = act.Manifest{
+		Number: n, Pact: d.Pact, Title: d.Title, Kind: d.Kind, Subject: d.Subject, Form: d.Form, Purpose: d.Purpose, Language: d.Language,
+		Mark: act.Mark{Party: o.Card.Party, Text: d.Mark}, Caveats: d.Caveats, Originator: o.Card.Party, Origins: []act.Party{o.Card.Party},
+		Recipients: to, MediaType: d.MediaType, File: d.File, Made: act.MomentOf(o.Now()), Event: d.Event, Footprint: d.Footprint, Lineage: d.Lineage,
+	}
+	officer, _, err := o.Catalogue.Person(tx, cmpOr(approver, d.As))
+	if err != nil {
+		return c, err
+	}
+	notified := true
+	for _, q := range to {
+		partner, ok, err := o.Catalogue.Partner(tx, q)
+		if err != nil {
+			return c, err
+		}
+		if ok {
+			c.partners = append(c.partners, partner)
+		}
+		notified = notified && partner.Notified[officer.Name] == officer.Key && officer.Key != ""
+	}
+	blocked, err := o.Catalogue.Blocked(tx, d.Pact)
+	if err != nil {
+		return c, err
+	}
+	drafter := ""
+	if approver != "" {
+		drafter = d.As
+	}
+	c.ruling = ruling.Release(ruling.ReleaseFacts{
+		Pact: p, Life: row.Life, Own: o.Card.Party, Manifest: c.manifest, Officer: officer, Drafter: drafter,
+		Notified: notified && len(c.partners) == len(to) && len(to) > 0, Channel: "electronic", Now: o.Now(), Blocked: blocked, House: o.House(),
+	})
+	return c, nil
+}
+
+// Release seals content and enters its release, or a draft that waits for a
+// second person. The content is read once; nothing of it is kept in the clear.
+func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip, error) {
+	if d.Mode == "" {
+		d.Mode = seal.Released
+	}
+	n, c, err := o.first(ctx, d)
+	if err != nil {
+		return Slip{}, err
+	}
+	sealed, err := o.seal(ctx, d, c, content)
+	if err != nil {
+		return Slip{}, fmt.Errorf("sealing %s: %w", n, err)
+	}
+	slip := Slip{Number: n, To: c.manifest.Recipients, Sealed: sealed.Size}
+	kind := act.ProductReleased
+	if c.ruling.SecondPerson {
+		kind, slip.Waits = act.ReleaseAsked, true
+	}
+	err = o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		// The facts may have changed while the content was sealed: the ruling that counts is made here.
+		now, err := o.consider(tx, d, n, "")
+		if err != nil {
+			return err
+		}
+		if !now.ruling.Allowed {
+			return &Refused{now.ruling}
+		}
+		slip.Ruling = now.ruling
+		slip.Entry, err = o.enter(ctx, tx, kind, d.As, c.manifest, act.Release{Manifest: c.manifest, Seal: sealed, Basis: basis(now.ruling)})
+		return err
+	})
+	return slip, o.denied(ctx, d.As, n, d.Purpose, err)
+}
+
+// first rules before the content is read, and draws the number.
+func (o *Office) first(ctx context.Context, d Draft) (n act.Number, c considered, err error) {
+	if n, err = act.NewNumber(o.Card.Party, o.Now().UTC().Year(), o.Random); err != nil {
+		return n, c, err
+	}
+	err = o.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		if c, err = o.consider(tx, d, n, ""); err != nil {
+			return err
+		}
+		if !c.ruling.Allowed {
+			return &Refused{c.ruling}
+		}
+		return nil
+	})
+	return n, c, o.denied(ctx, d.As, n, d.Purpose, err)
+}
+
+func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Reader) (act.Seal, error) {
+	w, err := o.Vault.Writer(ctx, string(c.manifest.Number))
+	if err != nil {
+		return act.Seal{}, err
+	}
+	defer w.Discard()
+	var to []seal.Key
+	for _, p := range c.partners {
+		pub, err := seal.ParsePublicKey(p.Card.Seal)
+		if err != nil {
+			return act.Seal{}, err
+		}
+		to = append(to, seal.Key{Party: string(p.Card.Party), Public: pub})
+	}
+	closed, err := seal.Close(w, content, seal.Options{
+		Terms:      seal.TermsOf(c.manifest, d.Mode),
+		Originator: seal.Key{Party: string(o.Card.Party), Public: o.Key.Public()},
+		Recipients: to, MediaType: d.MediaType, Rand: o.Random,
+	})
+	if err != nil {
+		return act.Seal{}, err
+	}
+	digest, size, err := w.Keep(ctx)
+	return act.Seal{Vault: act.Sum(digest), Size: size, Plain: closed.Plain, Root: closed.Root, Keys: act.Sum(closed.Keys), Mode: string(d.Mode)}, err
+}
+
+func (o *Office) enter(ctx context.Context, tx *ledger.Tx, k act.Kind, by string, m act.Manifest, b act.Release) (int64, error) {
+	var to []act.Party
+	if k == act.ProductReleased {
+		to = m.Recipients
+	}
+	s, err := o.Catalogue.Statement(tx, o.Now(), k, b, to...)
+	if err != nil {
+		return 0, err
+	}
+	s.By, s.Pact = by+"@"+string(o.Card.Party), m.Pact
+	signer, err := o.Signer(ctx, by)
+	if err != nil {
+		return 0, err
+	}
+	v, err := act.Sign(s, signer)
+	if err != nil {
+		return 0, err
+	}
+	e, err := tx.Append(v)
+	return e.Index, err
+}
+
+// denied enters a refusal, and hands it on.
+func (o *Office) denied(ctx context.Context, by string, n act.Number, purpose string, err error) error {
+	var r *Refused
+	if !errors.As(err, &r) {
+		return err
+	}
+	enter := o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		s, err := o.Catalogue.Statement(tx, o.Now(), act.ReleaseDenied, act.Denial{Number: n, Person: by, Purpose: purpose, Because: r.Ruling.Because})
+		if err != nil {
+			return err
+		}
+		_, err = o.Catalogue.Enter(tx, s)
+		return err
+	})
+	return errors.Join(err, enter)
+}
+
+// Approve releases a draft that waits for a second person, who must not be
+// the one who drafted it.
+func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, error) {
+	slip := Slip{Number: n}
+	var purpose string
+	err := o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		cu, ok, err := o.Catalogue.Product(tx, n)
+		if err != nil || !ok || cu.Asked == nil {
+			return errors.Join(err, fmt.Errorf("approving %s: no draft with this number waits", n))
+		}
+		m := cu.Manifest
+		purpose = m.Purpose
+		d := Draft{As: cu.Asked.By, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage}
+		c, err := o.consider(tx, d, n, as)
+		if err != nil {
+			return err
+		}
+		if slip.Ruling = c.ruling; !c.ruling.Allowed {
+			return &Refused{c.ruling}
+		}
+		slip.To, slip.Sealed = m.Recipients, cu.Seal.Size
+		slip.Entry, err = o.enter(ctx, tx, act.ProductReleased, as, m, act.Release{Manifest: m, Seal: cu.Seal, Drafter: cu.Asked.By, Basis: basis(c.ruling)})
+		return err
+	})
+	return slip, o.denied(ctx, as, n, purpose, err)
+}
+
+func basis(r ruling.Ruling) []string {
+	var b []string
+	for _, x := range r.Because {
+		if !slices.Contains(b, x.Article) {
+			b = append(b, x.Article)
+		}
+	}
+	return b
+}
+
+func cmpOr(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}

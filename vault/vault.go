@@ -1,0 +1,382 @@
+// Package vault keeps sealed bytes under their digest. It cannot read them.
+//
+// [Vault.Put] and [Vault.Writer] take in a stream and name it by its [Digest],
+// the root of a hash tree over blocks of 1 MiB. The tree's leaves ([Blocks]) let
+// whoever carries the bytes check any block without keys. [Vault.Receive]
+// takes in a known object block by block and goes on where it was cut.
+// An object is durable when Keep returns; until then nothing points at it.
+package vault
+
+import (
+	"context"
+	"crypto/sha512"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"iter"
+	"os"
+)
+
+// BlockSize is the size of every block but the last.
+const BlockSize = 1 << 20
+
+// maxBlocks bounds an object to 64 GiB: its list of digests stays at 3 MB.
+const maxBlocks = 65536
+
+// ErrDamaged says that bytes are not those of the digest.
+var ErrDamaged = errors.New("the bytes are not those of the digest")
+
+// Digest names an object: SHA-384 over its size and the root of its tree.
+// A leaf is SHA-384(0x00, block), a node SHA-384(0x01, left, right), the shape
+// that of RFC 9162, the digest SHA-384(0x02, size in 8 bytes, root).
+type Digest [48]byte
+
+// String returns d in hex.
+func (d Digest) String() string { return hex.EncodeToString(d[:]) }
+
+// ParseDigest reads what String wrote.
+func ParseDigest(s string) (d Digest, err error) {
+	if len(s) != 2*len(d) {
+		return d, fmt.Errorf("a digest is %d hex digits", 2*len(d))
+	}
+	if _, err := hex.Decode(d[:], []byte(s)); err != nil || d.String() != s {
+		return d, fmt.Errorf("a digest is %d lower-case hex digits", 2*len(d))
+	}
+	return d, nil
+}
+
+// Blocks are the leaves of an object's tree.
+type Blocks struct {
+	Size   int64
+	Leaves [][48]byte
+}
+
+func leaf(b []byte) [48]byte {
+	h := sha512.New384()
+	h.Write([]byte{0})
+	h.Write(b)
+	return [48]byte(h.Sum(nil))
+}
+
+func root(leaves [][48]byte) [48]byte {
+	switch len(leaves) {
+	case 0:
+		return sha512.Sum384(nil)
+	case 1:
+		return leaves[0]
+	}
+	k := 1
+	for 2*k < len(leaves) {
+		k *= 2
+	}
+	l, r := root(leaves[:k]), root(leaves[k:])
+	return sha512.Sum384(append(append([]byte{1}, l[:]...), r[:]...))
+}
+
+// Digest returns the name of the object.
+func (b Blocks) Digest() Digest {
+	r := root(b.Leaves)
+	return sha512.Sum384(append(binary.BigEndian.AppendUint64([]byte{2}, uint64(b.Size)), r[:]...))
+}
+
+// Check reports whether block is the object's block i.
+func (b Blocks) Check(i int, block []byte) bool {
+	return i >= 0 && i < len(b.Leaves) && int64(len(block)) == b.length(i) && leaf(block) == b.Leaves[i]
+}
+
+func (b Blocks) length(i int) int64 { return min(BlockSize, b.Size-int64(i)*BlockSize) }
+
+// Marshal writes b: the size in 8 bytes, then the leaves.
+func (b Blocks) Marshal() []byte {
+	out := binary.BigEndian.AppendUint64(nil, uint64(b.Size))
+	for _, l := range b.Leaves {
+		out = append(out, l[:]...)
+	}
+	return out
+}
+
+// ParseBlocks reads what Marshal wrote.
+func ParseBlocks(p []byte) (Blocks, error) {
+	bad := fmt.Errorf("block digests: %w", ErrDamaged)
+	if len(p) < 8 || (len(p)-8)%48 != 0 {
+		return Blocks{}, bad
+	}
+	b := Blocks{Size: int64(binary.BigEndian.Uint64(p))}
+	n := (len(p) - 8) / 48
+	if b.Size < 0 || n > maxBlocks || b.Size > int64(n)*BlockSize || int64(n) != (b.Size+BlockSize-1)/BlockSize {
+		return Blocks{}, bad
+	}
+	for i := range n {
+		b.Leaves = append(b.Leaves, [48]byte(p[8+48*i:]))
+	}
+	return b, nil
+}
+
+// Shelf keeps objects. Its methods may be called at the same time.
+type Shelf interface {
+	// Stage begins an object under a name of the caller's, or goes on with one
+	// that was begun: staged bytes survive a restart.
+	Stage(ctx context.Context, name string) (Staged, error)
+	// Open returns a kept object, or an error that is os.ErrNotExist.
+	Open(ctx context.Context, d Digest) (File, error)
+	// Remove removes a kept object; one that is not there is no error.
+	Remove(ctx context.Context, d Digest) error
+	// List names the kept objects.
+	List(ctx context.Context) iter.Seq2[Digest, error]
+}
+
+// Staged is an object in the making. One goroutine uses it.
+type Staged interface {
+	io.Writer // appends
+	io.ReaderAt
+	Size() int64
+	Truncate(n int64) error
+	// Keep makes the object durable under d; it does nothing more when d is kept already.
+	Keep(ctx context.Context, d Digest) error
+	// Discard forgets the staged bytes, unless they are kept.
+	Discard() error
+	// Close leaves the staged bytes for a later Stage.
+	Close() error
+}
+
+// File is a kept object.
+type File interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Vault keeps sealed objects on a shelf.
+type Vault struct{ shelf Shelf }
+
+// New returns the vault on a shelf.
+func New(s Shelf) *Vault { return &Vault{s} }
+
+// Writer takes in one object of unknown digest. Nothing is kept until Keep;
+// Discard after Keep does nothing, so that it can be deferred.
+type Writer struct {
+	s      Staged
+	b      Blocks
+	h      hash.Hash
+	n      int // bytes in the block so far
+	closed bool
+}
+
+// Writer begins an object. name is the caller's own, unique among those in the making.
+func (v *Vault) Writer(ctx context.Context, name string) (*Writer, error) {
+	s, err := v.shelf.Stage(ctx, "w-"+name)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Truncate(0); err != nil { // left by an attempt that ended
+		return nil, errors.Join(err, s.Close())
+	}
+	w := &Writer{s: s, h: sha512.New384()}
+	w.h.Write([]byte{0})
+	return w, nil
+}
+
+// Write implements io.Writer.
+func (w *Writer) Write(p []byte) (int, error) {
+	n, err := w.s.Write(p)
+	for q := p[:n]; len(q) > 0; {
+		step := min(len(q), BlockSize-w.n)
+		w.h.Write(q[:step])
+		w.n += step
+		q = q[step:]
+		if w.n == BlockSize {
+			w.end()
+		}
+	}
+	w.b.Size += int64(n)
+	if err == nil && len(w.b.Leaves) > maxBlocks {
+		err = fmt.Errorf("an object holds at most %d GiB", maxBlocks>>10)
+	}
+	return n, err
+}
+
+func (w *Writer) end() {
+	w.b.Leaves = append(w.b.Leaves, [48]byte(w.h.Sum(nil)))
+	w.h.Reset()
+	w.h.Write([]byte{0})
+	w.n = 0
+}
+
+// Digest returns the name of what was written. Nothing more can be written after it.
+func (w *Writer) Digest() Digest {
+	if w.n > 0 {
+		w.end()
+	}
+	return w.b.Digest()
+}
+
+// Keep makes the object durable and returns its name and size.
+func (w *Writer) Keep(ctx context.Context) (Digest, int64, error) {
+	d := w.Digest()
+	if err := w.s.Keep(ctx, d); err != nil {
+		return d, 0, err
+	}
+	w.closed = true
+	return d, w.b.Size, nil
+}
+
+// Discard forgets what was written.
+func (w *Writer) Discard() error {
+	if w.closed {
+		return nil
+	}
+	w.closed = true
+	return w.s.Discard()
+}
+
+// Put keeps a whole stream.
+func (v *Vault) Put(ctx context.Context, name string, r io.Reader) (Digest, int64, error) {
+	w, err := v.Writer(ctx, name)
+	if err != nil {
+		return Digest{}, 0, err
+	}
+	defer w.Discard()
+	if _, err := io.Copy(w, r); err != nil {
+		return Digest{}, 0, fmt.Errorf("keeping an object: %w", err)
+	}
+	return w.Keep(ctx)
+}
+
+// Open returns the object named d; its bytes are checked by whoever unseals
+// them, or by Verify.
+func (v *Vault) Open(ctx context.Context, d Digest) (File, error) { return v.shelf.Open(ctx, d) }
+
+// Blocks reads the whole object and returns the leaves of its tree. Damage is
+// [ErrDamaged].
+func (v *Vault) Blocks(ctx context.Context, d Digest) (Blocks, error) {
+	f, err := v.shelf.Open(ctx, d)
+	if err != nil {
+		return Blocks{}, err
+	}
+	defer f.Close()
+	b := Blocks{Size: f.Size()}
+	buf := make([]byte, BlockSize)
+	for off := int64(0); off < b.Size; off += BlockSize {
+		if err := ctx.Err(); err != nil {
+			return b, err
+		}
+		n := min(BlockSize, b.Size-off)
+		if err := readAt(f, buf[:n], off); err != nil {
+			return b, err
+		}
+		b.Leaves = append(b.Leaves, leaf(buf[:n]))
+	}
+	if b.Digest() != d {
+		return b, fmt.Errorf("object %.16s: %w", d, ErrDamaged)
+	}
+	return b, nil
+}
+
+// Verify reads the whole object and checks it.
+func (v *Vault) Verify(ctx context.Context, d Digest) error {
+	_, err := v.Blocks(ctx, d)
+	return err
+}
+
+// Sweep removes the objects that keep does not want: bytes that a crash left
+// with nothing pointing at them.
+func (v *Vault) Sweep(ctx context.Context, keep func(Digest) bool) (removed int, err error) {
+	for d, err := range v.shelf.List(ctx) {
+		if err != nil {
+			return removed, err
+		}
+		if keep(d) {
+			continue
+		}
+		if err := v.shelf.Remove(ctx, d); err != nil {
+			return removed, err
+		}
+		removed++
+	}
+	return removed, nil
+}
+
+// Incoming is an object of known digest that arrives block by block.
+type Incoming struct {
+	s    Staged
+	d    Digest
+	b    Blocks
+	next int
+	done bool
+}
+
+// Receive begins, or goes on with, the object named d, whose leaves b are. What
+// was staged before is checked again: a torn end is cut off.
+func (v *Vault) Receive(ctx context.Context, d Digest, b Blocks) (*Incoming, error) {
+	if b.Digest() != d {
+		return nil, fmt.Errorf("block digests: %w", ErrDamaged)
+	}
+	if f, err := v.shelf.Open(ctx, d); err == nil {
+		return &Incoming{d: d, b: b, next: len(b.Leaves), done: true}, f.Close()
+	} else if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	s, err := v.shelf.Stage(ctx, "r-"+d.String())
+	if err != nil {
+		return nil, err
+	}
+	in := &Incoming{s: s, d: d, b: b}
+	buf := make([]byte, BlockSize)
+	for in.next < len(b.Leaves) {
+		n := b.length(in.next)
+		off := int64(in.next) * BlockSize
+		if off+n > s.Size() || readAt(s, buf[:n], off) != nil || !b.Check(in.next, buf[:n]) {
+			break
+		}
+		in.next++
+	}
+	if err := s.Truncate(min(int64(in.next)*BlockSize, b.Size)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return in, nil
+}
+
+// Next returns the number of the first block that is missing.
+func (in *Incoming) Next() int { return in.next }
+
+// Write takes in block i, which must be the next one and the object's.
+func (in *Incoming) Write(i int, block []byte) error {
+	if i != in.next || !in.b.Check(i, block) {
+		return fmt.Errorf("block %d: %w", i, ErrDamaged)
+	}
+	if _, err := in.s.Write(block); err != nil {
+		return fmt.Errorf("staging block %d: %w", i, err)
+	}
+	in.next++
+	return nil
+}
+
+// Keep makes the whole object durable.
+func (in *Incoming) Keep(ctx context.Context) error {
+	if in.next != len(in.b.Leaves) {
+		return fmt.Errorf("keeping an object: block %d is missing", in.next)
+	}
+	if in.done {
+		return nil
+	}
+	in.done = true
+	return in.s.Keep(ctx, in.d)
+}
+
+// Close leaves what has arrived for the next Receive.
+func (in *Incoming) Close() error {
+	if in.done {
+		return nil
+	}
+	return in.s.Close()
+}
+
+func readAt(r io.ReaderAt, p []byte, off int64) error {
+	if n, err := r.ReadAt(p, off); n < len(p) {
+		return fmt.Errorf("reading an object: %w", err)
+	}
+	return nil
+}
