@@ -1,0 +1,203 @@
+// Command entente runs a party's node and speaks to it.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"entente/desk"
+	"entente/node"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+)
+
+// Exit codes: a script can tell what happened.
+const (
+	exitFault   = 1 // something failed
+	exitUsage   = 2 // the command was not understood
+	exitRefused = 3 // a ruling refused it: the articles are told
+	exitWaits   = 4 // it waits for somebody: a second person, the originator
+)
+
+type cli struct {
+	Dir     string `help:"The node's data folder." env:"ENTENTE_DIR" default:"${dir}" type:"path"`
+	KeyFile string `help:"File that opens the data folder, instead of a passphrase. A systemd credential called entente-key is found by itself." env:"ENTENTE_KEY_FILE" type:"path"`
+	JSON    bool   `name:"json" help:"Answer in JSON."`
+
+	Init     initCmd     `cmd:"" help:"Make a node's data folder, with fresh keys and its first people."`
+	Serve    serveCmd    `cmd:"" help:"Run the node: answer partners, carry what is released, serve the desk."`
+	Pact     pactCmd     `cmd:"" help:"Draft, check, show and sign pacts, and every other step of their life."`
+	Pacts    pactsCmd    `cmd:"" help:"List the pacts and where they stand."`
+	Release  releaseCmd  `cmd:"" help:"Release a file to the other parties of a pact."`
+	Approve  approveCmd  `cmd:"" help:"Release, as the second person, what another drafted."`
+	Lend     lendCmd     `cmd:"" help:"Lend our share of a product's key for a time."`
+	Inbox    inboxCmd    `cmd:"" help:"List what was received."`
+	Outbox   outboxCmd   `cmd:"" help:"List what was released, and what became of it."`
+	Open     openCmd     `cmd:"" help:"Open a product and write its content out."`
+	Status   statusCmd   `cmd:"" help:"Show the node at a glance: pacts, partners, ledger."`
+	Why      whyCmd      `cmd:"" help:"Explain what happened to a product, with the acts it rests on."`
+	Person   personCmd   `cmd:"" help:"List and enrol our own people."`
+	Ledger   ledgerCmd   `cmd:"" help:"Verify, rebuild and show the ledger."`
+	Desk     deskCmd     `cmd:"" help:"Print a one-time link to the desk for a person."`
+	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with this node and its machine."`
+	Demo     demoCmd     `cmd:"" help:"Run Seoul and Tokyo on this machine and watch them share real data."`
+	Complete completeCmd `cmd:"" help:"Print a completion script: entente complete bash > /etc/bash_completion.d/entente"`
+}
+
+// app is what commands work with.
+type app struct {
+	*cli
+	ctx    context.Context
+	in     io.Reader
+	out    io.Writer
+	errs   io.Writer
+	parser *kong.Kong
+}
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+func run(args []string, in io.Reader, out, errs io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var c cli
+	home, _ := os.UserHomeDir()
+	exited := -1
+	p, err := kong.New(&c, kong.Name("entente"), kong.Description(description), kong.Vars{"dir": filepath.Join(home, ".local", "share", "entente")},
+		kong.Writers(out, errs), kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	if err != nil {
+		fmt.Fprintln(errs, "entente:", err)
+		return exitFault
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	k, err := p.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(errs, "entente: %v\nhint: 'entente --help' lists the commands\n", err)
+		return exitUsage
+	}
+	a := &app{&c, ctx, in, out, errs, p}
+	if err := k.Run(a); err != nil {
+		return a.tell(err)
+	}
+	return 0
+}
+
+const description = `Two parties share sensitive information directly, under a pact that each can prove was kept.
+
+A first product takes four commands a side:
+  entente init KR                                              make a node
+  entente serve --listen :7701                                 run it (leave it running)
+  entente pact sign kr-jp-2016 --with HOST:PORT --code CODE --notify
+                                                               compare codes with the partner, sign
+  entente release image.tif --pact kr-jp-2016 --purpose threat-assessment --mark 군사II급비밀
+and the other side opens it with: entente open NUMBER
+
+Exit codes: 0 done, 1 failed, 2 not understood, 3 refused by a ruling, 4 waits for somebody.`
+
+// tell says an error to a person, or to a script, and returns the exit code.
+func (a *app) tell(err error) int {
+	code, p := exitFault, &desk.Problem{Kind: "fault", Text: err.Error()}
+	if errors.As(err, &p) {
+		code = map[string]int{"refused": exitRefused, "waits": exitWaits, "invalid": exitUsage}[p.Kind]
+		if code == 0 {
+			code = exitFault
+		}
+	}
+	if a.JSON {
+		_ = json.NewEncoder(a.errs).Encode(p)
+		return code
+	}
+	fmt.Fprintln(a.errs, "entente:", p.Text)
+	for _, b := range p.Because {
+		if b.Cure != "" {
+			fmt.Fprintf(a.errs, "hint: %s: %s\n", b.Article, b.Cure)
+		}
+	}
+	return code
+}
+
+// answer prints v as JSON when that was asked for, and with f otherwise.
+func (a *app) answer(v any, f func(w io.Writer)) error {
+	if !a.JSON {
+		f(a.out)
+		return nil
+	}
+	e := json.NewEncoder(a.out)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// secret finds what opens the data folder.
+func (a *app) secret(fresh bool) (node.Secret, error) {
+	if a.KeyFile != "" {
+		return node.KeyFile(a.KeyFile)
+	}
+	if d := os.Getenv("CREDENTIALS_DIRECTORY"); d != "" {
+		if s, err := node.KeyFile(filepath.Join(d, "entente-key")); err == nil {
+			return s, nil
+		}
+	}
+	f, ok := a.in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return node.Secret{}, errors.New("the data folder is locked: give --key-file, or run on a terminal to type the passphrase")
+	}
+	ask := func(what string) ([]byte, error) {
+		fmt.Fprint(a.errs, what)
+		defer fmt.Fprintln(a.errs)
+		return term.ReadPassword(int(f.Fd()))
+	}
+	p, err := ask("Passphrase: ")
+	if err != nil {
+		return node.Secret{}, err
+	}
+	if fresh {
+		again, err := ask("The same again: ")
+		if err != nil {
+			return node.Secret{}, err
+		}
+		if string(again) != string(p) {
+			return node.Secret{}, errors.New("the two passphrases differ")
+		}
+	}
+	return node.Passphrase(p)
+}
+
+func (a *app) world(level slog.Level) node.Seams {
+	return node.World(slog.New(slog.NewTextHandler(a.errs, &slog.HandlerOptions{Level: level})))
+}
+
+// client reaches the node: the one that serves, or, when none does, the folder
+// itself for the time of the command.
+func (a *app) client(f func(*desk.Client) error) error {
+	c := desk.Dial(filepath.Join(a.Dir, node.SocketName))
+	var card desk.CardView
+	err := c.Get(a.ctx, "/v1/card", &card)
+	if err == nil {
+		return f(c)
+	}
+	if !errors.Is(err, desk.ErrNotServing) {
+		return err
+	}
+	s, err := a.secret(false)
+	if err != nil {
+		return err
+	}
+	n, err := node.Open(a.ctx, a.Dir, s, a.world(slog.LevelWarn))
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(desk.Within(n.Desk("").API())), n.Close())
+}

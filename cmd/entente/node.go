@@ -1,0 +1,378 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"entente/act"
+	"entente/desk"
+	"entente/node"
+	"entente/pact"
+	"entente/ruling"
+
+	"golang.org/x/sync/errgroup"
+)
+
+type initCmd struct {
+	Party     string   `arg:"" help:"Our name in pacts, such as KR or JP."`
+	Name      string   `help:"What people call us, in English. Parties of a shipped pact are known by name."`
+	Pact      string   `help:"The pact that our first people work under." default:"kr-jp-2016"`
+	Clearance string   `help:"Their clearance, as our scheme stamps it. Default: the highest of the pact."`
+	Second    int      `help:"Rank from which a second person must release (a house rule). 0: never." default:"0"`
+	NewKey    bool     `help:"Make the file that --key-file names."`
+	Purposes  []string `help:"What they need to know for. Default: every purpose of the pact."`
+}
+
+// Run makes the folder and the first people: an officer who releases and signs,
+// a second officer, an analyst who reads, and a registrar.
+func (c *initCmd) Run(a *app) error {
+	w := a.world(slog.LevelWarn)
+	if c.NewKey {
+		if a.KeyFile == "" {
+			return errors.New("--new-key wants --key-file: name the file to make, outside the data folder")
+		}
+		if err := node.NewKeyFile(a.KeyFile, w.Random); err != nil {
+			return err
+		}
+	}
+	s, err := a.secret(true)
+	if err != nil {
+		return err
+	}
+	f, err := c.found()
+	if err != nil {
+		return err
+	}
+	if err := node.Init(a.ctx, a.Dir, s, f, w); err != nil {
+		return err
+	}
+	return a.client(func(d *desk.Client) error {
+		var v desk.CardView
+		if err := d.Get(a.ctx, "/v1/card", &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) {
+			fmt.Fprintf(w, "%s is ready in %s\nIts people: officer and second (release, sign), analyst (read), registrar (audit)\n\nOur code, to be read out to the partner's officer:\n\n    %s\n\nnext: entente serve --listen :7701\n", f.Name.EN, a.Dir, v.Code)
+		})
+	})
+}
+
+// found reads names, clearance and purposes from the shipped pact.
+func (c *initCmd) found() (node.Found, error) {
+	f := node.Found{Party: act.Party(strings.ToUpper(c.Party)), Name: act.Names{EN: c.Name}, House: ruling.House{SecondPersonFrom: c.Second}}
+	text, ok := pact.Template(act.PactID(c.Pact))
+	if !ok {
+		return f, fmt.Errorf("no pact called %q is shipped; these are: %v", c.Pact, pact.Templates())
+	}
+	p, problems := pact.Parse(text)
+	if len(problems) > 0 {
+		return f, fmt.Errorf("reading the shipped pact: %s", problems[0])
+	}
+	for _, q := range p.Parties {
+		if q.ID == f.Party && f.Name.EN == "" {
+			f.Name = q.Name
+		}
+	}
+	if f.Name.EN == "" {
+		return f, fmt.Errorf("%s is no party of %s: give --name", f.Party, c.Pact)
+	}
+	clearance, top := c.Clearance, 0
+	for _, r := range p.Table.Marks(f.Party, time.Now()) {
+		if c.Clearance == "" && r.Rank > top {
+			clearance, top = r.Mark.Text, r.Rank
+		}
+	}
+	purposes := c.Purposes
+	if purposes == nil {
+		for _, q := range p.Purposes {
+			purposes = append(purposes, q.ID)
+		}
+	}
+	until := act.MomentOf(time.Now().AddDate(1, 0, 0))
+	need := []act.Need{{Pact: p.ID, Purposes: purposes}}
+	f.Persons = []act.Person{
+		{Name: "officer", Post: "Release officer", Offices: []act.Office{act.Releasing, act.Signing}, Clearance: clearance, Until: until},
+		{Name: "second", Post: "Second release officer", Offices: []act.Office{act.Releasing, act.Signing}, Clearance: clearance, Until: until},
+		{Name: "analyst", Post: "Analyst", Offices: []act.Office{act.Reading}, Clearance: clearance, Until: until, Needs: need, Briefed: true, Facility: "headquarters"},
+		{Name: "registrar", Post: "Registrar", Offices: []act.Office{act.Registry, act.Audit}, Until: until, Facility: "headquarters"},
+	}
+	return f, nil
+}
+
+type serveCmd struct {
+	Listen string `help:"Address that partners call, such as :7701. Empty: we call them."`
+	Pages  string `help:"Address of the desk for browsers." default:"127.0.0.1:0"`
+	Debug  bool   `help:"Log what the engineer wants to know."`
+}
+
+// Run serves until it is stopped.
+func (c *serveCmd) Run(a *app) error {
+	s, err := a.secret(false)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if c.Debug {
+		level = slog.LevelDebug
+	}
+	n, err := node.Open(a.ctx, a.Dir, s, a.world(level))
+	if err != nil {
+		return err
+	}
+	return errors.Join(c.serve(a, n), n.Close())
+}
+
+func (c *serveCmd) serve(a *app, n *node.Node) error {
+	var partners net.Listener
+	if c.Listen != "" {
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return fmt.Errorf("listening for partners: %w; is another node on this port? choose another with --listen", err)
+		}
+		partners = l
+	}
+	pages, err := net.Listen("tcp", c.Pages)
+	if err != nil {
+		return fmt.Errorf("listening for browsers: %w; choose another address with --pages", err)
+	}
+	local, err := n.ListenLocal()
+	if err != nil {
+		return err
+	}
+	d := n.Desk("http://" + pages.Addr().String())
+	g, ctx := errgroup.WithContext(a.ctx)
+	g.Go(func() error { return n.Serve(ctx, partners) })
+	g.Go(func() error { return node.ServeHTTP(ctx, local, d.API()) })
+	g.Go(func() error { return node.ServeHTTP(ctx, pages, d.Pages()) })
+	at := "nowhere: it calls its partners"
+	if partners != nil {
+		at = partners.Addr().String()
+	}
+	fmt.Fprintf(a.out, "%s serves. Partners call it at %s; the desk is %s\n", n.Card.Party, at, d.Base)
+	return g.Wait()
+}
+
+type statusCmd struct{}
+
+// Run shows the node at a glance.
+func (statusCmd) Run(a *app) error {
+	return a.client(func(c *desk.Client) error {
+		var v desk.StatusView
+		if err := c.Get(a.ctx, "/v1/status", &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) {
+			fmt.Fprintf(w, "%s  %s\ncode   %s\nledger %d entries, root %x\n", v.Party, v.Name.EN, v.Code, v.Ledger.Size, v.Ledger.Root[:8])
+			if v.Desk != "" {
+				fmt.Fprintf(w, "desk   %s\n", v.Desk)
+			}
+			fmt.Fprintf(w, "out    %d released, %d receipted, %d refused\nin     %d received\n", v.Out, v.Receipts, v.Refused, v.In)
+			for _, p := range v.Pacts {
+				fmt.Fprintf(w, "pact   %-14s %s\n", p.ID, p.Phase)
+			}
+			for _, p := range v.Partners {
+				state := "linked"
+				switch {
+				case p.Disputed != "":
+					state = "DISPUTED: " + p.Disputed
+				case !p.Linked && p.Trouble != "":
+					state = "not linked: " + p.Trouble
+				case !p.Linked:
+					state = "not linked"
+				}
+				fmt.Fprintf(w, "with   %-4s %s; %d acts wait; its ledger seen at %d entries\n", p.Party, state, p.Waiting, p.Seen.Size)
+			}
+			for n, p := range v.Fetching {
+				fmt.Fprintf(w, "comes  %s %d%%\n", n, 100*p.Done/max(1, p.All))
+			}
+		})
+	})
+}
+
+type personCmd struct {
+	List personList `cmd:"" default:"1" help:"List our people."`
+	Add  personAdd  `cmd:"" help:"Enrol a person, or change what one holds."`
+}
+
+type personList struct{}
+
+// Run lists our people.
+func (personList) Run(a *app) error {
+	return a.client(func(c *desk.Client) error {
+		var all []act.Person
+		if err := c.Get(a.ctx, "/v1/persons", &all); err != nil {
+			return err
+		}
+		return a.answer(all, func(w io.Writer) {
+			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+			for _, p := range all {
+				var o []string
+				for _, x := range p.Offices {
+					o = append(o, string(x))
+				}
+				state := "until " + p.Until.Format(time.DateOnly)
+				if p.Left {
+					state = "left"
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", p.Name, p.Post, strings.Join(o, ","), p.Clearance, state)
+			}
+			t.Flush()
+		})
+	})
+}
+
+type personAdd struct {
+	Name      string   `arg:"" help:"Short name: small letters."`
+	Post      string   `help:"The office that the person holds." required:""`
+	Offices   []string `help:"release, read, registry, sign, audit, administer." required:""`
+	Clearance string   `help:"As our scheme stamps it."`
+	Needs     []string `help:"Needs to know: pact:purpose."`
+	Facility  string   `help:"The facility whose register holds the name."`
+	Briefed   bool     `help:"The person was briefed."`
+	Days      int      `help:"Clearance and needs end after so many days." default:"365"`
+	Left      bool     `help:"The person has left: all ends at once."`
+}
+
+// Run enrols a person.
+func (c *personAdd) Run(a *app) error {
+	p := act.Person{Name: c.Name, Post: c.Post, Clearance: c.Clearance, Facility: c.Facility, Briefed: c.Briefed, Left: c.Left, Until: act.MomentOf(time.Now().AddDate(0, 0, c.Days))}
+	for _, o := range c.Offices {
+		p.Offices = append(p.Offices, act.Office(o))
+	}
+	for _, n := range c.Needs {
+		id, purpose, ok := strings.Cut(n, ":")
+		if !ok {
+			return fmt.Errorf("a need is written pact:purpose, not %q", n)
+		}
+		i := slices.IndexFunc(p.Needs, func(x act.Need) bool { return string(x.Pact) == id })
+		if i < 0 {
+			p.Needs, i = append(p.Needs, act.Need{Pact: act.PactID(id)}), len(p.Needs)
+		}
+		p.Needs[i].Purposes = append(p.Needs[i].Purposes, purpose)
+	}
+	return a.client(func(d *desk.Client) error {
+		var name string
+		if err := d.Post(a.ctx, "/v1/persons", p, &name); err != nil {
+			return err
+		}
+		return a.answer(name, func(w io.Writer) { fmt.Fprintf(w, "%s is enrolled\n", name) })
+	})
+}
+
+type deskCmd struct {
+	As string `help:"The person who signs in." default:"analyst"`
+}
+
+// Run prints a one-time link.
+func (c *deskCmd) Run(a *app) error {
+	return a.client(func(d *desk.Client) error {
+		var v map[string]string
+		if err := d.Post(a.ctx, "/v1/link", map[string]string{"as": c.As}, &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) { fmt.Fprintln(w, v["link"]) })
+	})
+}
+
+type doctorCmd struct{}
+
+// Run looks for trouble and says what to do about it.
+func (doctorCmd) Run(a *app) error {
+	type finding struct {
+		What string `json:"what"`
+		OK   bool   `json:"ok"`
+		Do   string `json:"do,omitempty"`
+	}
+	var all []finding
+	add := func(what string, ok bool, do string) {
+		if ok {
+			do = ""
+		}
+		all = append(all, finding{what, ok, do})
+	}
+	st, err := os.Stat(a.Dir)
+	add("the data folder is there", err == nil, "make one: entente init")
+	if err == nil {
+		add("nobody else can read it", st.Mode().Perm()&0o077 == 0, "chmod 700 "+a.Dir)
+	}
+	swaps, _ := os.ReadFile("/proc/swaps")
+	add("no swap that could hold content", bytes.Count(swaps, []byte("\n")) <= 1, "encrypt the swap, or turn it off: swapoff -a")
+	core, _ := os.ReadFile("/proc/sys/kernel/core_pattern")
+	add("no core dumps that could hold content", !strings.HasPrefix(string(core), "|") || !coreAllowed(), "set 'ulimit -c 0' for the node")
+	evidence, _ := filepath.Glob(filepath.Join(a.Dir, "evidence", "*"))
+	add("no evidence against a ledger is kept", len(evidence) == 0, "read it, and settle it with the partner: "+filepath.Join(a.Dir, "evidence"))
+	err = a.client(func(c *desk.Client) error {
+		var v desk.StatusView
+		if err := c.Get(a.ctx, "/v1/status", &v); err != nil {
+			return err
+		}
+		_, err := c.Long(a.ctx, "/v1/verify", func(_, _ int64) {})
+		add("the ledger verifies", err == nil, fmt.Sprint(err))
+		for _, p := range v.Partners {
+			add("the link to "+string(p.Party)+" stands", p.Linked, cmpText(p.Trouble, "start the node: entente serve"))
+		}
+		return nil
+	})
+	add("the node opens", err == nil, fmt.Sprint(err))
+	bad := slices.ContainsFunc(all, func(f finding) bool { return !f.OK })
+	if err := a.answer(all, func(w io.Writer) {
+		for _, f := range all {
+			if f.OK {
+				fmt.Fprintf(w, "ok    %s\n", f.What)
+			} else {
+				fmt.Fprintf(w, "NOT   %s\n      %s\n", f.What, f.Do)
+			}
+		}
+	}); err != nil || !bad {
+		return err
+	}
+	return errors.New("something wants attention")
+}
+
+func cmpText(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+type completeCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// Run prints a completion script made from the command tree itself.
+func (c *completeCmd) Run(a *app) error {
+	var top, lines []string
+	for _, n := range a.parser.Model.Children {
+		top = append(top, n.Name)
+		var words []string
+		for _, s := range n.Children {
+			words = append(words, s.Name)
+		}
+		for _, f := range n.Flags {
+			words = append(words, "--"+f.Name)
+		}
+		lines = append(lines, fmt.Sprintf("    %s) words=%q ;;", n.Name, strings.Join(words, " ")))
+	}
+	if c.Shell == "fish" {
+		for _, n := range a.parser.Model.Children {
+			fmt.Fprintf(a.out, "complete -c entente -n __fish_use_subcommand -a %s -d %q\n", n.Name, n.Help)
+		}
+		return nil
+	}
+	if c.Shell == "zsh" {
+		fmt.Fprintln(a.out, "autoload -U +X bashcompinit && bashcompinit")
+	}
+	fmt.Fprintf(a.out, "_entente() {\n  local words=%q\n  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    case \"${COMP_WORDS[1]}\" in\n%s\n    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _entente entente\n", strings.Join(top, " "), strings.Join(lines, "\n"))
+	return nil
+}

@@ -1,0 +1,264 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"entente/act"
+	"entente/desk"
+	"entente/pact"
+)
+
+type pactCmd struct {
+	Draft  pactDraft `cmd:"" help:"Print a pact's text with the keys of both parties, to read before signing."`
+	Check  pactCheck `cmd:"" help:"Check a pact's text: every mistake at once, with its line and column."`
+	Show   pactShow  `cmd:"" help:"Print a pact as a treaty, in English, Korean or Japanese."`
+	Sign   pactSign  `cmd:"" help:"Compare codes with the partner, propose the text if nobody has, and sign it."`
+	Notify pactStep  `cmd:"" help:"Notify that the domestic procedures are complete."`
+	Step   pactAny   `cmd:"" help:"Take another step: initialled, approved, cancelled, notice, notice-suspended, notice-withdrawn."`
+}
+
+type pactDraft struct {
+	Pact string `arg:"" help:"Name of the pact."`
+}
+
+// Run prints the draft.
+func (c *pactDraft) Run(a *app) error {
+	return a.client(func(d *desk.Client) error {
+		var v map[string]string
+		if err := d.Post(a.ctx, "/v1/pact/draft", desk.PactAsk{Pact: act.PactID(c.Pact)}, &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) { fmt.Fprint(w, v["text"]) })
+	})
+}
+
+type pactCheck struct {
+	File string `arg:"" help:"The text." type:"existingfile"`
+}
+
+// Run checks a text.
+func (c *pactCheck) Run(a *app) error {
+	text, err := readText(c.File)
+	if err != nil {
+		return err
+	}
+	p, problems := pact.Parse(text)
+	if len(problems) == 0 {
+		return a.answer(problems, func(w io.Writer) { fmt.Fprintf(w, "%s: %d articles, no mistakes\n", p.ID, len(p.Articles)) })
+	}
+	if err := a.answer(problems, func(w io.Writer) {
+		for _, q := range problems {
+			fmt.Fprintf(w, "%s:%s\n", c.File, q)
+		}
+	}); err != nil {
+		return err
+	}
+	return &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("the text has %d mistakes", len(problems))}
+}
+
+func readText(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the text: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, act.MaxText+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the text: %w", err)
+	}
+	return b, nil
+}
+
+type pactShow struct {
+	Pact string `arg:"" help:"Name of a pact, or a file."`
+	Lang string `help:"en, ko or ja." enum:"en,ko,ja" default:"en"`
+}
+
+// Run prints a pact: a file, one of ours, or a shipped one.
+func (c *pactShow) Run(a *app) error {
+	text, ok := []byte(nil), false
+	if _, err := os.Stat(c.Pact); err == nil {
+		if text, err = readText(c.Pact); err != nil {
+			return err
+		}
+	} else if text, ok = pact.Template(act.PactID(c.Pact)); !ok {
+		err := a.client(func(d *desk.Client) error {
+			var all []desk.PactView
+			if err := d.Get(a.ctx, desk.Path("/v1/pacts", "id", c.Pact), &all); err != nil {
+				return err
+			}
+			for _, p := range all {
+				text = []byte(p.Source)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	p, problems := pact.Parse(text)
+	if len(problems) > 0 {
+		return fmt.Errorf("reading the pact: %s", problems[0])
+	}
+	return a.answer(p, func(w io.Writer) { fmt.Fprint(w, p.Show(c.Lang)) })
+}
+
+type pactSign struct {
+	Pact   string `arg:"" help:"Name of a shipped pact."`
+	With   string `help:"Where the partner answers: HOST:PORT. Not needed when it calls us."`
+	Code   string `help:"The partner's code, as its officer read it out."`
+	As     string `help:"Who signs." default:"officer"`
+	Notify bool   `help:"Notify in the same breath that the domestic procedures are complete."`
+	Text   string `help:"Sign this text instead of the shipped one." type:"existingfile"`
+	Note   string `help:"What the note says."`
+}
+
+// Run signs. Without a code it tells both codes, so that the officers can compare.
+func (c *pactSign) Run(a *app) error {
+	ask := desk.PactAsk{Pact: act.PactID(c.Pact), Address: c.With, Code: c.Code, As: c.As, Notify: c.Notify, Note: c.Note}
+	if c.Text != "" {
+		b, err := readText(c.Text)
+		if err != nil {
+			return err
+		}
+		ask.Text = string(b)
+	}
+	return a.client(func(d *desk.Client) error {
+		var v desk.SignView
+		if err := d.Post(a.ctx, "/v1/pact/sign", ask, &v); err != nil {
+			return err
+		}
+		if err := a.answer(v, func(w io.Writer) {
+			if v.Pact.ID == "" {
+				fmt.Fprintf(w, "Who answers there shows the card of %s with the code\n\n    %s\n\nOur own code is\n\n    %s\n\nRead each other the codes by telephone. If they are the same, sign with --code \"...\"\n", v.Partner, v.Code, v.Ours)
+				return
+			}
+			if v.Partner != "" {
+				fmt.Fprintf(w, "%s is pinned by its code\n", v.Partner)
+			}
+			fmt.Fprintf(w, "%s is signed by %s: %s\n", v.Pact.ID, c.As, v.Pact.Phase)
+		}); err != nil || v.Pact.ID != "" {
+			return err
+		}
+		return &desk.Problem{Kind: "waits", Text: "nothing was signed: the codes are not compared yet"}
+	})
+}
+
+type pactStep struct {
+	Pact string `arg:"" help:"Name of the pact."`
+	As   string `help:"Who signs." default:"officer"`
+	Note string `help:"What the note says."`
+}
+
+// Run notifies.
+func (c *pactStep) Run(a *app) error { return c.step(a, act.PactNotified) }
+
+func (c *pactStep) step(a *app, k act.Kind) error {
+	return a.client(func(d *desk.Client) error {
+		var v desk.PactView
+		if err := d.Post(a.ctx, "/v1/pact/step", desk.PactAsk{Pact: act.PactID(c.Pact), Step: k, As: c.As, Note: c.Note}, &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", v.ID, v.Phase) })
+	})
+}
+
+type pactAny struct {
+	Step string `arg:"" enum:"initialled,approved,cancelled,notice,notice-suspended,notice-withdrawn" help:"The step."`
+	pactStep
+}
+
+// Run takes the step.
+func (c *pactAny) Run(a *app) error { return c.step(a, act.Kind("pact."+c.Step)) }
+
+type pactsCmd struct{}
+
+// Run lists the pacts.
+func (pactsCmd) Run(a *app) error {
+	return a.client(func(d *desk.Client) error {
+		var all []desk.PactView
+		if err := d.Get(a.ctx, "/v1/pacts", &all); err != nil {
+			return err
+		}
+		return a.answer(all, func(w io.Writer) {
+			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+			for _, p := range all {
+				fmt.Fprintf(t, "%s\t%s\tproposed by %s\t%s\n", p.ID, p.Phase, p.By, p.Title.EN)
+			}
+			t.Flush()
+		})
+	})
+}
+
+type ledgerCmd struct {
+	Verify  ledgerVerify  `cmd:"" help:"Verify every entry, hash, proof and checkpoint."`
+	Rebuild ledgerRebuild `cmd:"" help:"Drop every folded table and fold the ledger again."`
+	Show    ledgerShow    `cmd:"" help:"List the entries."`
+}
+
+type ledgerVerify struct{}
+
+// Run verifies.
+func (ledgerVerify) Run(a *app) error { return a.long("/v1/verify", "verified") }
+
+type ledgerRebuild struct{}
+
+// Run rebuilds.
+func (ledgerRebuild) Run(a *app) error { return a.long("/v1/rebuild", "rebuilt") }
+
+// long runs a long request with progress on a terminal.
+func (a *app) long(path, done string) error {
+	return a.client(func(d *desk.Client) error {
+		h, err := d.Long(a.ctx, path, func(n, all int64) {
+			if a.terminal() {
+				fmt.Fprintf(a.errs, "\r%d of %d entries", n, all)
+			}
+		})
+		if a.terminal() {
+			fmt.Fprint(a.errs, "\r\033[K")
+		}
+		if err != nil {
+			return err
+		}
+		return a.answer(h, func(w io.Writer) { fmt.Fprintf(w, "%s: %d entries, root %x\n", done, h.Size, h.Root[:]) })
+	})
+}
+
+type ledgerShow struct {
+	From int64 `help:"First entry." default:"0"`
+}
+
+// Run lists entries.
+func (c *ledgerShow) Run(a *app) error {
+	return a.client(func(d *desk.Client) error {
+		var all []struct {
+			Index  int64  `json:"index"`
+			Digest string `json:"digest"`
+			Act    struct {
+				Kind act.Kind    `json:"kind"`
+				From act.Party   `json:"from"`
+				By   string      `json:"by"`
+				At   act.Moment  `json:"at"`
+				Pact act.PactID  `json:"pact"`
+				To   []act.Party `json:"to"`
+			} `json:"act"`
+		}
+		if err := d.Get(a.ctx, desk.Path("/v1/entries", "from", fmt.Sprint(c.From)), &all); err != nil {
+			return err
+		}
+		return a.answer(all, func(w io.Writer) {
+			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+			for _, e := range all {
+				by := e.Act.By
+				if by == "" {
+					by = string(e.Act.From)
+				}
+				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%.12s\n", e.Index, e.Act.At.Format("2006-01-02 15:04:05"), e.Act.Kind, by, e.Digest)
+			}
+			t.Flush()
+		})
+	})
+}

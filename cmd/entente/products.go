@@ -1,0 +1,347 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"entente/act"
+	"entente/desk"
+	"entente/product"
+	"entente/release"
+	"entente/ruling"
+	"entente/seal"
+
+	"golang.org/x/term"
+)
+
+// terminal reports whether a person watches.
+func (a *app) terminal() bool {
+	f, ok := a.errs.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd())) && !a.JSON
+}
+
+type releaseCmd struct {
+	File     string `arg:"" help:"The file; - reads standard input."`
+	Pact     string `help:"The pact." required:""`
+	As       string `help:"The officer who releases." default:"officer"`
+	Purpose  string `help:"What it may be used for, as the pact names it." required:""`
+	Mark     string `help:"Our marking, as it is stamped, such as 군사II급비밀." required:""`
+	Subject  string `help:"As the pact names it." default:"defence"`
+	Kind     string `help:"report, assessment, imagery or notice." default:"report"`
+	Form     string `help:"The form that the pact speaks of." default:"electronic"`
+	Title    string `help:"Title. Default: the file's name."`
+	Language string `help:"Language of the content." default:"en"`
+	Mode     string `help:"released, originator-controlled or lease." enum:"released,originator-controlled,lease" default:"released"`
+	Event    string `help:"Event that it is about, as JSON: {\"id\":…,\"kind\":…,\"time\":…,\"place\":{\"lat\":…,\"lon\":…}}"`
+	Preview  bool   `help:"Only say how it would be ruled."`
+}
+
+// Run releases a file.
+func (c *releaseCmd) Run(a *app) error {
+	d, err := c.draft()
+	if err != nil {
+		return err
+	}
+	if c.Preview {
+		return a.client(func(k *desk.Client) error {
+			var r ruling.Ruling
+			if err := k.Post(a.ctx, "/v1/preview", d, &r); err != nil {
+				return err
+			}
+			return a.answer(r, func(w io.Writer) { tellRuling(w, r) })
+		})
+	}
+	f, size, err := content(c.File, a.in)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return a.client(func(k *desk.Client) error {
+		slip, err := k.Release(a.ctx, d, &counting{r: f, all: size, a: a})
+		if a.terminal() && size > 64<<20 {
+			fmt.Fprint(a.errs, "\r\033[K")
+		}
+		if err != nil {
+			return err
+		}
+		if err := a.answer(slip, func(w io.Writer) {
+			what := "is released"
+			if slip.Waits {
+				what = "waits for a second person: entente approve " + string(slip.Number)
+			}
+			fmt.Fprintf(w, "%s %s, entry %d\n", slip.Number, what, slip.Entry)
+			for i, m := range slip.Ruling.As {
+				fmt.Fprintf(w, "%s will see %s beside %s\n", slip.To[i], m.Text, c.Mark)
+			}
+		}); err != nil || !slip.Waits {
+			return err
+		}
+		return &desk.Problem{Kind: "waits", Text: string(slip.Number) + " waits for a second person"}
+	})
+}
+
+func (c *releaseCmd) draft() (release.Draft, error) {
+	d := release.Draft{As: c.As, Pact: act.PactID(c.Pact), Title: c.Title, Kind: c.Kind, Subject: c.Subject, Form: c.Form, Purpose: c.Purpose, Language: c.Language,
+		Mark: c.Mark, Mode: seal.Mode(c.Mode), File: filepath.Base(c.File), MediaType: mime.TypeByExtension(filepath.Ext(c.File))}
+	if d.Title == "" {
+		d.Title = d.File
+	}
+	if d.MediaType == "" {
+		d.MediaType = "application/octet-stream"
+	}
+	if c.Event != "" {
+		j := json.NewDecoder(strings.NewReader(c.Event))
+		j.DisallowUnknownFields()
+		if err := j.Decode(&d.Event); err != nil {
+			return d, &desk.Problem{Kind: "invalid", Text: "reading --event: " + err.Error()}
+		}
+	}
+	return d, nil
+}
+
+// content opens a regular file, or standard input.
+func content(name string, in io.Reader) (io.ReadCloser, int64, error) {
+	if name == "-" {
+		return io.NopCloser(in), 0, nil
+	}
+	st, err := os.Stat(name) // before opening: opening a FIFO hangs
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the file: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("reading the file: %s is not a regular file", filepath.Base(name))
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading the file: %w", err)
+	}
+	return f, st.Size(), nil
+}
+
+// counting shows progress of what is read, when it is long.
+type counting struct {
+	r      io.Reader
+	n, all int64
+	shown  time.Time
+	a      *app
+}
+
+func (c *counting) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	if c.all > 64<<20 && c.a.terminal() && time.Since(c.shown) > 200*time.Millisecond {
+		c.shown = time.Now()
+		fmt.Fprintf(c.a.errs, "\rsealing %d%%", 100*c.n/c.all)
+	}
+	return n, err
+}
+
+func tellRuling(w io.Writer, r ruling.Ruling) {
+	if !r.Allowed {
+		fmt.Fprintln(w, "refused")
+	} else {
+		fmt.Fprintln(w, "allowed")
+	}
+	for _, b := range r.Because {
+		fmt.Fprintf(w, "  %s: %s\n", b.Article, b.Text)
+		if b.Cure != "" {
+			fmt.Fprintf(w, "    cure: %s\n", b.Cure)
+		}
+	}
+	for _, d := range r.Duties {
+		fmt.Fprintf(w, "  duty: %s\n", d)
+	}
+}
+
+type approveCmd struct {
+	Number string `arg:"" help:"Control number of the draft."`
+	As     string `help:"The second officer." default:"second"`
+}
+
+// Run releases a draft as the second person.
+func (c *approveCmd) Run(a *app) error {
+	return a.client(func(k *desk.Client) error {
+		var s release.Slip
+		if err := k.Post(a.ctx, "/v1/approve", map[string]string{"number": c.Number, "as": c.As}, &s); err != nil {
+			return err
+		}
+		return a.answer(s, func(w io.Writer) { fmt.Fprintf(w, "%s is released, entry %d\n", s.Number, s.Entry) })
+	})
+}
+
+type lendCmd struct {
+	Number string        `arg:"" help:"Control number."`
+	To     string        `help:"The party." required:""`
+	For    time.Duration `help:"How long." default:"24h"`
+	As     string        `help:"The officer." default:"officer"`
+}
+
+// Run lends a share.
+func (c *lendCmd) Run(a *app) error {
+	return a.client(func(k *desk.Client) error {
+		var v any
+		until := act.MomentOf(time.Now().Add(c.For))
+		if err := k.Post(a.ctx, "/v1/lend", map[string]any{"number": c.Number, "to": c.To, "until": until, "as": c.As}, &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) {
+			fmt.Fprintf(w, "the share of %s is lent to %s until %s; from now on that end is kept by its node\n", c.Number, c.To, until.Format(time.RFC3339))
+		})
+	})
+}
+
+type inboxCmd struct{}
+
+// Run lists what was received.
+func (inboxCmd) Run(a *app) error { return a.list("in") }
+
+type outboxCmd struct{}
+
+// Run lists what was released.
+func (outboxCmd) Run(a *app) error { return a.list("out") }
+
+func (a *app) list(box string) error {
+	return a.client(func(k *desk.Client) error {
+		var all []product.Custody
+		if err := k.Get(a.ctx, desk.Path("/v1/products", "box", box), &all); err != nil {
+			return err
+		}
+		return a.answer(all, func(w io.Writer) {
+			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+			for _, cu := range all {
+				mark := cu.Manifest.Mark.Text
+				for _, r := range cu.Received {
+					mark += " · " + r.Mark.Text
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", cu.Manifest.Number, mark, cu.Manifest.Kind, fate(cu), cu.Manifest.Title)
+			}
+			t.Flush()
+		})
+	})
+}
+
+// fate says in a word what became of a product.
+func fate(cu product.Custody) string {
+	for p, r := range cu.Refused {
+		if len(r.Because) > 0 {
+			return fmt.Sprintf("refused by %s: %s (%s)", p, r.Because[0].Text, r.Because[0].Article)
+		}
+	}
+	switch {
+	case cu.From == "":
+		return "waits for a second person"
+	case len(cu.Openings) > 0:
+		return "opened"
+	case len(cu.Received) == len(cu.Manifest.Recipients):
+		return "received"
+	}
+	return "on its way"
+}
+
+type openCmd struct {
+	Number  string `arg:"" help:"Control number."`
+	As      string `help:"The person who reads." default:"analyst"`
+	Purpose string `help:"What for. Default: what it was released for."`
+	Out     string `help:"File to write; it must not exist. Default: standard output." short:"o" type:"path"`
+}
+
+// Run opens a product. A file that could not be verified to its end is removed.
+func (c *openCmd) Run(a *app) (err error) {
+	w := a.out
+	if c.Out != "" {
+		f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if err != nil {
+			return fmt.Errorf("writing the content: %w", err)
+		}
+		defer func() {
+			if cerr := f.Close(); err == nil {
+				err = cerr
+			}
+			if err != nil {
+				err = errors.Join(err, os.Remove(c.Out))
+			}
+		}()
+		w = f
+	}
+	return a.client(func(k *desk.Client) error {
+		ask := desk.OpenAsk{Number: act.Number(c.Number), As: c.As, Purpose: c.Purpose}
+		wait := time.Now().Add(20 * time.Second)
+		for {
+			err := k.Open(a.ctx, ask, w, func(o desk.Opened) {
+				m := o.Custody.Manifest
+				fmt.Fprintf(a.errs, "%s  %s", m.Number, m.Mark.Text)
+				for _, s := range o.Ruling.As {
+					fmt.Fprintf(a.errs, " · %s", s.Text)
+				}
+				fmt.Fprintf(a.errs, "  of %s\n", m.Originator)
+			})
+			var p *desk.Problem
+			if !errors.As(err, &p) || p.Kind != "waits" || time.Now().After(wait) {
+				return err
+			}
+			select { // the originator was asked for its share; its answer comes by the ledger
+			case <-a.ctx.Done():
+				return a.ctx.Err()
+			case <-time.After(300 * time.Millisecond):
+			}
+		}
+	})
+}
+
+type whyCmd struct {
+	Number string `arg:"" help:"Control number."`
+	As     string `help:"Rule on reading by this person."`
+}
+
+// Run explains.
+func (c *whyCmd) Run(a *app) error {
+	return a.client(func(k *desk.Client) error {
+		var v struct {
+			Custody product.Custody `json:"custody"`
+			Reading *ruling.Ruling  `json:"reading"`
+			Entries []struct {
+				Index int64 `json:"index"`
+				Act   struct {
+					Kind act.Kind   `json:"kind"`
+					From act.Party  `json:"from"`
+					By   string     `json:"by"`
+					At   act.Moment `json:"at"`
+					Body struct {
+						Basis   []string     `json:"basis"`
+						Because []act.Reason `json:"because"`
+						Person  string       `json:"person"`
+					} `json:"body"`
+				} `json:"act"`
+			} `json:"entries"`
+		}
+		if err := k.Get(a.ctx, desk.Path("/v1/products/"+c.Number, "as", c.As), &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) {
+			if m := v.Custody.Manifest; m.Number != "" {
+				fmt.Fprintf(w, "%s  %s  %s, released by %s under %s\n", m.Number, m.Mark.Text, m.Title, m.Originator, m.Pact)
+			}
+			for _, e := range v.Entries {
+				fmt.Fprintf(w, "entry %d  %s  %s  %s\n", e.Index, e.Act.At.Format(time.RFC3339), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person))
+				if len(e.Act.Body.Basis) > 0 {
+					fmt.Fprintf(w, "    rests on %s\n", strings.Join(e.Act.Body.Basis, ", "))
+				}
+				for _, b := range e.Act.Body.Because {
+					fmt.Fprintf(w, "    %s: %s; cure: %s\n", b.Article, b.Text, b.Cure)
+				}
+			}
+			if v.Reading != nil {
+				fmt.Fprintf(w, "reading by %s now: ", c.As)
+				tellRuling(w, *v.Reading)
+			}
+		})
+	})
+}

@@ -1,0 +1,448 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"entente/act"
+	"entente/desk"
+	"entente/imagery"
+	"entente/product"
+	"entente/release"
+)
+
+// Options are what Run is told.
+type Options struct {
+	Dir   string // of both nodes; kept, and resumed
+	Exe   string // the program itself
+	Once  bool   // end after the summary
+	Scene int64  // bytes of the generated scene
+	Out   io.Writer
+	Live  bool // Out is a terminal
+}
+
+const pactID = act.PactID("kr-jp-2016")
+
+// side is one of the two.
+type side struct {
+	party act.Party
+	city  string
+	dir   string
+	key   string
+	port  string
+	mark  string // what its officer stamps
+	c     *desk.Client
+	cmd   *exec.Cmd
+	code  string
+	have  map[string]bool // titles released on an earlier run
+}
+
+// run is one run of the demo.
+type run struct {
+	Options
+	kr, jp *side
+	began  time.Time
+	step   time.Time
+}
+
+// Run runs the demo until ctx ends, or once.
+func Run(ctx context.Context, o Options) (err error) {
+	r := &run{Options: o, began: time.Now(),
+		kr: &side{party: "KR", city: "Seoul", mark: "군사II급비밀"}, jp: &side{party: "JP", city: "Tokyo", mark: "極秘"}}
+	defer func() { err = errors.Join(err, r.stop()) }()
+	for _, f := range []func(context.Context) error{r.start, r.conclude, r.refusal, r.share, r.summary} {
+		if err := f(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
+	if o.Once {
+		return nil
+	}
+	r.say("Both nodes run until this is stopped (Ctrl-C).")
+	<-ctx.Done()
+	return nil
+}
+
+func (r *run) say(format string, args ...any) { fmt.Fprintf(r.Out, format+"\n", args...) }
+
+// did tells a step and how long it took.
+func (r *run) did(format string, args ...any) {
+	if r.Live {
+		fmt.Fprint(r.Out, "\r\033[K")
+	}
+	r.say("%8.1f ms  %s", float64(time.Since(r.step).Microseconds())/1000, fmt.Sprintf(format, args...))
+	r.step = time.Now()
+}
+
+func (r *run) progress(format string, args ...any) {
+	if r.Live {
+		fmt.Fprintf(r.Out, "\r\033[K             "+format, args...)
+	}
+}
+
+// start makes both nodes, if need be, and starts a process for each.
+func (r *run) start(ctx context.Context) error {
+	r.step = time.Now()
+	if err := os.MkdirAll(filepath.Join(r.Dir, "keys"), 0o700); err != nil {
+		return fmt.Errorf("making the demo's folder: %w", err)
+	}
+	for _, s := range []*side{r.kr, r.jp} {
+		s.dir, s.key = filepath.Join(r.Dir, strings.ToLower(s.city)), filepath.Join(r.Dir, "keys", strings.ToLower(s.city))
+		if _, err := os.Stat(filepath.Join(s.dir, "node.json")); errors.Is(err, os.ErrNotExist) {
+			args := []string{"init", string(s.party)}
+			if _, err := os.Stat(s.key); errors.Is(err, os.ErrNotExist) {
+				args = append(args, "--new-key")
+			}
+			if err := r.command(ctx, s, args...).Run(); err != nil {
+				return fmt.Errorf("making the node of %s: %w", s.city, err)
+			}
+			r.did("%s makes its node, with keys of its own", s.city)
+		}
+		if err := r.serve(ctx, s); err != nil {
+			return err
+		}
+	}
+	r.did("both nodes run: %s is process %d, %s is process %d; nothing stands between them", r.kr.city, r.kr.cmd.Process.Pid, r.jp.city, r.jp.cmd.Process.Pid)
+	return nil
+}
+
+func (r *run) command(ctx context.Context, s *side, args ...string) *exec.Cmd {
+	c := exec.CommandContext(ctx, r.Exe, append([]string{"--dir", s.dir, "--key-file", s.key}, args...)...)
+	c.Stderr = r.Out
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 10 * time.Second
+	return c
+}
+
+// serve starts a side on the port that it had, or on a free one.
+func (r *run) serve(ctx context.Context, s *side) error {
+	file := s.key + ".port"
+	b, _ := os.ReadFile(file)
+	if s.port = strings.TrimSpace(string(b)); s.port == "" {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return fmt.Errorf("finding a port: %w", err)
+		}
+		_, s.port, _ = net.SplitHostPort(l.Addr().String())
+		if err := errors.Join(l.Close(), os.WriteFile(file, []byte(s.port), 0o600)); err != nil {
+			return err
+		}
+	}
+	s.cmd = r.command(ctx, s, "serve", "--listen", "127.0.0.1:"+s.port)
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("starting %s: %w", s.city, err)
+	}
+	s.c = desk.Dial(filepath.Join(s.dir, "desk.sock"))
+	var v desk.CardView
+	err := r.until(ctx, s.city+" answers", func() (bool, error) {
+		err := s.c.Get(ctx, "/v1/card", &v)
+		return err == nil, nil
+	})
+	s.code = v.Code
+	return err
+}
+
+// until asks until the answer is yes.
+func (r *run) until(ctx context.Context, what string, ok func() (bool, error)) error {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
+		if yes, err := ok(); yes || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return fmt.Errorf("waited two minutes in vain until %s", what)
+}
+
+func (r *run) stop() (err error) {
+	for _, s := range []*side{r.kr, r.jp} {
+		if s.cmd == nil || s.cmd.Process == nil {
+			continue
+		}
+		_ = s.cmd.Process.Signal(os.Interrupt)
+		var exit *exec.ExitError
+		if werr := s.cmd.Wait(); werr != nil && !errors.As(werr, &exit) && !errors.Is(werr, context.Canceled) {
+			err = errors.Join(err, werr)
+		}
+	}
+	return err
+}
+
+// conclude compares the codes and takes the pact into force.
+func (r *run) conclude(ctx context.Context) error {
+	for _, x := range []struct{ own, other *side }{{r.kr, r.jp}, {r.jp, r.kr}} {
+		in, err := x.own.inForce(ctx)
+		if err != nil {
+			return err
+		}
+		if in {
+			r.did("%s: the pact is in force since an earlier run", x.own.city)
+			continue
+		}
+		r.did("%s hears the code of %s: %s", x.own.city, x.other.city, x.other.code)
+		var v desk.SignView
+		ask := desk.PactAsk{Pact: pactID, Address: "127.0.0.1:" + x.other.port, Code: x.other.code, As: "officer", Notify: true}
+		if err := x.own.c.Post(ctx, "/v1/pact/sign", ask, &v); err != nil {
+			return fmt.Errorf("%s signs: %w", x.own.city, err)
+		}
+		r.did("%s pins the keys of %s, signs %s and notifies", x.own.city, x.other.city, pactID)
+	}
+	for _, s := range []*side{r.kr, r.jp} {
+		if err := r.until(ctx, "the pact is in force in "+s.city, func() (bool, error) { return s.inForce(ctx) }); err != nil {
+			return err
+		}
+	}
+	r.did("the pact is in force, as both read it")
+	return nil
+}
+
+func (s *side) inForce(ctx context.Context) (bool, error) {
+	var all []desk.PactView
+	if err := s.c.Get(ctx, "/v1/pacts", &all); err != nil {
+		return false, err
+	}
+	for _, p := range all {
+		if p.ID == pactID && p.Phase == "in-force" {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// refusal shows what the pact forbids.
+func (r *run) refusal(ctx context.Context) error {
+	d := r.kr.draft("A product above the pact's ceiling", "report", "defence")
+	d.Mark = "군사I급비밀"
+	_, err := r.kr.c.Release(ctx, d, strings.NewReader("not to be shared"))
+	var p *desk.Problem
+	if !errors.As(err, &p) || p.Kind != "refused" || len(p.Because) == 0 {
+		return fmt.Errorf("a product above the ceiling was not refused: %w", err)
+	}
+	r.did("%s tries to release %s: refused by %s: %s", r.kr.city, d.Mark, p.Because[0].Article, p.Because[0].Text)
+	r.say("             what would cure it: %s", p.Because[0].Cure)
+	return nil
+}
+
+func (s *side) draft(title, kind, subject string) release.Draft {
+	return release.Draft{As: "officer", Pact: pactID, Title: title, Kind: kind, Subject: subject, Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: s.mark, MediaType: "text/plain; charset=utf-8"}
+}
+
+// share sends everything, both ways. What an earlier run released is not sent again.
+func (r *run) share(ctx context.Context) error {
+	for _, s := range []*side{r.kr, r.jp} {
+		var out []product.Custody
+		if err := s.c.Get(ctx, desk.Path("/v1/products", "box", "out"), &out); err != nil {
+			return err
+		}
+		s.have = map[string]bool{}
+		for _, cu := range out {
+			s.have[cu.Manifest.Title] = true
+		}
+	}
+	events, err := Events(time.Date(2016, 11, 23, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		return err
+	}
+	sent := 0
+	for i, e := range events {
+		r.progress("%d of %d events", i, len(events))
+		for _, x := range []struct {
+			s    *side
+			kind string
+			text []byte
+		}{{r.kr, "report", e.Report()}, {r.jp, "assessment", e.Assessment()}} {
+			d := x.s.draft(fmt.Sprintf("%s of %s (%s)", strings.ToUpper(x.kind[:1])+x.kind[1:], e.ID, e.Name), x.kind, e.Kind)
+			at := act.MomentOf(e.Time)
+			d.Event = &act.Event{ID: e.ID, Kind: e.Kind, Time: &at}
+			if e.Known {
+				d.Event.Place = &act.Place{Lat: e.Lat, Lon: e.Lon, Name: e.Site}
+			}
+			n, err := x.s.release(ctx, d, bytes.NewReader(x.text))
+			if err != nil {
+				return err
+			}
+			sent += n
+		}
+	}
+	r.did("%d reports and assessments of %d nuclear tests and launches are released, each attributed to its party", sent, len(events))
+	if err := r.images(ctx); err != nil {
+		return err
+	}
+	return r.settle(ctx)
+}
+
+// release releases a draft, unless an earlier run did. It returns 1 when it did now.
+func (s *side) release(ctx context.Context, d release.Draft, content io.Reader) (int, error) {
+	if s.have[d.Title] {
+		return 0, nil
+	}
+	if _, err := s.c.Release(ctx, d, content); err != nil {
+		return 0, fmt.Errorf("%s releases %q: %w", s.city, d.Title, err)
+	}
+	return 1, nil
+}
+
+// images sends NASA's images and a large generated scene.
+func (r *run) images(ctx context.Context) error {
+	for _, x := range []struct {
+		s           *side
+		file, title string
+	}{{r.jp, "day.tif", "Korea and Japan by day (NASA Blue Marble)"}, {r.kr, "night.tif", "Korea and Japan by night (NASA Black Marble)"}} {
+		b, err := data.ReadFile("data/" + x.file)
+		if err != nil {
+			return err
+		}
+		h, err := imagery.Read(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			return err
+		}
+		d := x.s.draft(x.title, "imagery", "imagery")
+		d.MediaType, d.File = "image/tiff", x.file
+		if h.Box != nil {
+			box := act.Box(*h.Box)
+			d.Footprint = &box
+		}
+		if _, err := x.s.release(ctx, d, bytes.NewReader(b)); err != nil {
+			return err
+		}
+	}
+	r.did("two satellite images are released, one each way")
+	if r.Scene == 0 {
+		return nil
+	}
+	d := r.jp.draft(fmt.Sprintf("Generated scene of %d MiB", r.Scene>>20), "imagery", "imagery")
+	d.MediaType, d.File = "image/tiff", "scene.tif"
+	pr, pw := io.Pipe()
+	go func() {
+		pw.CloseWithError(imagery.Scene(pw, 20161123, r.Scene, imagery.Box{South: 37, West: 126, North: 38, East: 127}))
+	}()
+	n, err := r.jp.release(ctx, d, pr)
+	pr.Close()
+	if n == 1 {
+		r.did("a generated scene of %d MiB is sealed and released, while the rest is carried", r.Scene>>20)
+	}
+	return err
+}
+
+// settle waits until every product is received or refused, as its sender sees it.
+func (r *run) settle(ctx context.Context) error {
+	for _, s := range []*side{r.kr, r.jp} {
+		err := r.until(ctx, "every receipt is home in "+s.city, func() (bool, error) {
+			var v desk.StatusView
+			err := s.c.Get(ctx, "/v1/status", &v)
+			r.progress("%s: %d of %d receipted", s.city, v.Receipts+v.Refused, v.Out)
+			return v.Out == v.Receipts+v.Refused, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.did("every product is receipted by its recipient, and every receipt is proved")
+	return r.read(ctx)
+}
+
+// read has each analyst open the other side's image.
+func (r *run) read(ctx context.Context) error {
+	for _, s := range []*side{r.kr, r.jp} {
+		var in []product.Custody
+		if err := s.c.Get(ctx, desk.Path("/v1/products", "box", "in"), &in); err != nil {
+			return err
+		}
+		for _, cu := range in {
+			if !strings.Contains(cu.Manifest.Title, "NASA") || len(cu.Openings) > 0 {
+				continue
+			}
+			var got bytes.Buffer
+			var seen string
+			err := s.c.Open(ctx, desk.OpenAsk{Number: cu.Manifest.Number, As: "analyst"}, &got, func(o desk.Opened) {
+				seen = o.Custody.Manifest.Mark.Text + " · " + o.Ruling.As[0].Text
+			})
+			if err != nil {
+				return fmt.Errorf("%s opens %s: %w", s.city, cu.Manifest.Number, err)
+			}
+			r.did("%s opens %s, marked %s: %d bytes, verified", s.city, cu.Manifest.Number, seen, got.Len())
+		}
+	}
+	return nil
+}
+
+// summary verifies both ledgers and compares them.
+func (r *run) summary(ctx context.Context) error {
+	var views [2]desk.StatusView
+	for i, s := range []*side{r.kr, r.jp} {
+		if _, err := s.c.Long(ctx, "/v1/verify", func(_, _ int64) {}); err != nil {
+			return fmt.Errorf("the ledger of %s: %w", s.city, err)
+		}
+		// Whatever was entered last must have been carried before the two can agree.
+		err := r.until(ctx, s.city+" has sent everything", func() (bool, error) {
+			err := s.c.Get(ctx, "/v1/status", &views[i])
+			return err == nil && len(views[i].Partners) == 1 && views[i].Partners[0].Waiting == 0, err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	r.did("both ledgers verify")
+	same, err := r.agree(ctx)
+	if err != nil {
+		return err
+	}
+	kr, jp := views[0], views[1]
+	r.say("\nproducts    %d from %s, %d from %s", kr.Out, r.kr.city, jp.Out, r.jp.city)
+	r.say("content     %.1f MB", float64(kr.Bytes)/1e6)
+	r.say("receipts    %d of %d", kr.Receipts+jp.Receipts, kr.Out+jp.Out)
+	r.say("ledgers     %s %d entries, %s %d entries; verified; in agreement on %d products", r.kr.city, kr.Ledger.Size, r.jp.city, jp.Ledger.Size, same)
+	r.say("took        %.1f s", time.Since(r.began).Seconds())
+	for _, s := range []*side{r.kr, r.jp} {
+		var v map[string]string
+		if err := s.c.Post(ctx, "/v1/link", map[string]string{"as": "analyst"}, &v); err != nil {
+			return err
+		}
+		r.say("desk        %s: %s", s.city, v["link"])
+	}
+	return nil
+}
+
+// agree compares what both sides say of every product.
+func (r *run) agree(ctx context.Context) (same int, err error) {
+	said := [2]map[act.Number]string{}
+	for i, s := range []*side{r.kr, r.jp} {
+		var all []product.Custody
+		if err := s.c.Get(ctx, "/v1/products", &all); err != nil {
+			return 0, err
+		}
+		said[i] = map[act.Number]string{}
+		for _, cu := range all {
+			b, err := json.Marshal([]any{cu.Manifest, cu.Seal, cu.Released})
+			if err != nil {
+				return 0, err
+			}
+			said[i][cu.Manifest.Number] = string(b)
+		}
+	}
+	for n, what := range said[0] {
+		if said[1][n] != what {
+			return 0, fmt.Errorf("the two ledgers disagree on %s", n)
+		}
+	}
+	if len(said[0]) != len(said[1]) {
+		return 0, fmt.Errorf("the two ledgers hold %d and %d products", len(said[0]), len(said[1]))
+	}
+	return len(said[0]), nil
+}
