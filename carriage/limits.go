@@ -3,12 +3,11 @@ package carriage
 import "time"
 
 const (
-	// maxFrame bounds one frame: a delivery of maxBatch acts, or one block of content.
+	// maxFrame bounds one frame: a delivery of maxBatch acts, one block of content, or the
+	// digests of 65,536 blocks at 48 bytes.
 	maxFrame = 4 << 20
 	// maxHello bounds what an unknown caller may send: a card and a checkpoint are 20 KB.
 	maxHello = 64 << 10
-	// maxBlocks bounds the list of block digests of one product: 64 GiB in blocks of 1 MiB at 48 bytes.
-	maxBlocks = 65536*48 + 64
 	// maxBatch bounds the acts of one delivery, and batchBytes their bytes: a group commit should
 	// take milliseconds, so that receipts flow while a long queue is sent.
 	maxBatch   = 200

@@ -18,7 +18,6 @@ import (
 	"entente/ledger"
 	"entente/node"
 	"entente/party"
-	"entente/product"
 	"entente/release"
 	"entente/seal"
 )
@@ -141,18 +140,6 @@ func (n *partyNode) until(t *testing.T, what string, ok func(*ledger.Tx) bool) {
 			t.Fatalf("%s: not reached: %s; link: %+v", n.Card.Party, what, n.Carriage.States())
 		}
 	}
-}
-
-func (n *partyNode) product(t *testing.T, no act.Number) (cu product.Custody) {
-	t.Helper()
-	err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) (err error) {
-		cu, _, err = n.Catalogue.Product(tx, no)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cu
 }
 
 func (n *partyNode) receipted(t *testing.T, no act.Number) {

@@ -63,9 +63,6 @@ func (g *gates) gate(ok bool, c pact.Clause, text, cure string) {
 	g.failed = append(g.failed, act.Reason{Article: article, Text: text, Cure: cure})
 }
 
-// binds reports whether the pact has an article that keeps c.
-func (g *gates) binds(c pact.Clause) bool { _, ok := g.p.Cite(c); return ok }
-
 var noPact = []act.Reason{{Article: "no pact", Text: "no pact of this name is known here", Cure: "propose the pact, or name another: 'entente pacts' lists them"}}
 
 // moves asks what release and acceptance both ask of a product.

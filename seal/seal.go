@@ -465,7 +465,7 @@ func (f *file) share(sid, party string, k *PrivateKey) ([]byte, error) {
 
 // Open unlocks a sealed file for a party. want and c are what the release act
 // says; all of it must match. A product that the originator controls opens for
-// a recipient with a grant; whether the grant's time has passed is the
+// a recipient with one grant; whether the grant's time has passed is the
 // caller's to check.
 func Open(r io.ReaderAt, size int64, want Terms, c Closed, party string, key *PrivateKey, grants ...Grant) (*Reader, error) {
 	f, err := parse(r, size, want, c)
@@ -499,18 +499,18 @@ func (f *file) dek(want Terms, party string, key *PrivateKey, grants []Grant) ([
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range grants {
-		theirs, err := g.open(want.Product, party, key)
-		if err != nil {
-			return nil, err
-		}
-		if !f.binds(shareOriginator, theirs) {
-			return nil, fmt.Errorf("%w: the lent share is bound to other terms", ErrTampered)
-		}
-		subtle.XORBytes(mine, mine, theirs)
-		return mine, nil
+	if len(grants) == 0 {
+		return nil, ErrShare
 	}
-	return nil, ErrShare
+	theirs, err := grants[0].open(want.Product, party, key)
+	if err != nil {
+		return nil, err
+	}
+	if !f.binds(shareOriginator, theirs) {
+		return nil, fmt.Errorf("%w: the lent share is bound to other terms", ErrTampered)
+	}
+	subtle.XORBytes(mine, mine, theirs)
+	return mine, nil
 }
 
 // binds reports whether share is the one called sid.

@@ -1,0 +1,77 @@
+package desk
+
+// Languages of the pages, in the order in which they are offered.
+var languages = []string{"en", "ko", "ja"}
+
+// words are the strings of the pages: English, Korean, Japanese. Markings are
+// data and are never translated.
+var words = map[string][3]string{
+	"home":      {"Overview", "개요", "概要"},
+	"inbox":     {"Inbox", "받은 자료", "受信"},
+	"outbox":    {"Outbox", "보낸 자료", "送信"},
+	"release":   {"Release", "제공", "提供"},
+	"pacts":     {"Pacts", "협정", "協定"},
+	"ledger":    {"Ledger", "원장", "台帳"},
+	"signout":   {"Sign out", "로그아웃", "サインアウト"},
+	"signin":    {"Sign in", "로그인", "サインイン"},
+	"needlink":  {"This desk opens with a one-time link. Ask for one on the node: entente desk --as NAME", "이 데스크는 일회용 링크로 열립니다. 노드에서 요청하십시오: entente desk --as 이름", "このデスクは一度限りのリンクで開きます。ノードで取得してください: entente desk --as 名前"},
+	"spent":     {"This link was used or is too old. Ask for another.", "이미 사용되었거나 만료된 링크입니다. 새 링크를 요청하십시오.", "このリンクは使用済みか期限切れです。新しいリンクを取得してください。"},
+	"number":    {"Number", "관리번호", "管理番号"},
+	"marking":   {"Marking", "표시", "表示"},
+	"title":     {"Title", "제목", "題名"},
+	"kind":      {"Kind", "종류", "種別"},
+	"state":     {"State", "상태", "状態"},
+	"when":      {"When", "일시", "日時"},
+	"from":      {"From", "제공자", "提供者"},
+	"purpose":   {"Purpose", "목적", "目的"},
+	"subject":   {"Subject", "주제", "主題"},
+	"file":      {"File", "파일", "ファイル"},
+	"nothing":   {"Nothing is here yet.", "아직 아무것도 없습니다.", "まだ何もありません。"},
+	"open":      {"Open: the opening is entered in the ledger before the content is shown", "열람: 내용을 표시하기 전에 열람이 원장에 기록됩니다", "開く: 内容を表示する前に、閲覧が台帳に記録されます"},
+	"asked":     {"The originator was asked for its share of the key. Open again when the answer is here.", "제공국에 키 조각을 요청했습니다. 답이 도착하면 다시 여십시오.", "提供国に鍵の分割を要求しました。回答が届いたらもう一度開いてください。"},
+	"preview":   {"Show the ruling", "판정 보기", "判定を見る"},
+	"send":      {"Release", "제공하기", "提供する"},
+	"allowed":   {"Allowed", "허용", "許可"},
+	"refused":   {"Refused", "거부", "拒否"},
+	"because":   {"Because", "근거", "根拠"},
+	"cure":      {"What would cure it", "해결 방법", "解決方法"},
+	"duties":    {"Duties", "의무", "義務"},
+	"willsee":   {"The other side will see", "상대방에게 보이는 표시", "相手側の表示"},
+	"map":       {"Nuclear tests (circles), launches (triangles) and images (dashed)", "핵실험(원), 발사(삼각형), 영상(점선)", "核実験(円)、発射(三角)、画像(破線)"},
+	"timeline":  {"The same by time", "시간순", "時系列"},
+	"partners":  {"Partners", "상대방", "相手方"},
+	"linked":    {"linked", "연결됨", "接続中"},
+	"notlinked": {"not linked", "연결 안 됨", "未接続"},
+	"waiting":   {"acts wait", "건 대기", "件待機"},
+	"entries":   {"entries", "건", "件"},
+	"received":  {"received", "수령", "受領"},
+	"onitsway":  {"on its way", "전달 중", "送付中"},
+	"waits":     {"waits for a second person", "두 번째 담당자 대기", "二人目を待機"},
+	"opened":    {"opened", "열람됨", "閲覧済み"},
+	"lineage":   {"What happened to it", "이력", "経緯"},
+	"original":  {"original", "원표시", "原表示"},
+	"equal":     {"equivalent", "상응 표시", "対応表示"},
+	"sent":      {"Released as", "제공됨:", "提供済み:"},
+	"root":      {"root", "루트", "ルート"},
+	"nopicture": {"This content cannot be shown here. Open it on the command line: entente open", "이 내용은 여기에 표시할 수 없습니다: entente open", "この内容はここに表示できません: entente open"},
+	"language":  {"Language", "언어", "言語"},
+	"skip":      {"Skip to the content", "본문으로 건너뛰기", "本文へ移動"},
+	"notfound":  {"Nothing may be shown at this address.", "이 주소에는 표시할 것이 없습니다.", "このアドレスに表示できるものはありません。"},
+}
+
+// say returns the function that templates look words up with.
+func say(lang string) func(string) string {
+	at := 0
+	for i, l := range languages {
+		if l == lang {
+			at = i
+		}
+	}
+	return func(key string) string {
+		w, ok := words[key]
+		if !ok {
+			panic("desk: no word for " + key)
+		}
+		return w[at]
+	}
+}
