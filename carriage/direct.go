@@ -183,7 +183,7 @@ func (d *Direct) answer(ctx context.Context, c net.Conn) error {
 		d.present(theirs.Card)
 		return w.writeJSON(kindHello, hello{Version: 1, Lane: laneIntroduce, Card: d.Own, At: d.Now()})
 	}
-	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1)}
+	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1), done: make(chan struct{})}
 	if s.peer, err = d.pinned(ctx, theirs.Card.Party, peerKey(t)); err != nil {
 		s.part("refused", "no pact is known with this key: compare codes first")
 		d.present(theirs.Card)
@@ -332,11 +332,11 @@ func (d *Direct) dialLane(ctx context.Context, p act.Party, l lane, address func
 }
 
 func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address string) error {
-	next, seen, err := d.state(ctx, p)
+	_, seen, err := d.state(ctx, p)
 	if err != nil {
 		return err
 	}
-	w, theirs, err := d.call(ctx, address, hello{Version: 1, Lane: l, Card: d.Own, At: d.Now(), Took: next, Seen: seen})
+	w, theirs, err := d.call(ctx, address, hello{Version: 1, Lane: l, Card: d.Own, At: d.Now(), Seen: seen})
 	if err != nil {
 		return err
 	}
@@ -345,7 +345,7 @@ func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address stri
 	if err != nil {
 		return err
 	}
-	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1)}).run(ctx)
+	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), done: make(chan struct{})}).run(ctx)
 }
 
 // run checks the hello, answers it if the peer called, and serves the lane.
@@ -368,18 +368,18 @@ func (s *session) run(ctx context.Context) error {
 		}
 		return err
 	}
-	release, ok := d.claim(s)
+	release, ok := d.claim(ctx, s)
 	if !ok {
 		s.part("busy", "this lane is served by another connection")
 		return errLinked
 	}
 	defer release()
 	if !s.dialed {
-		next, seen, err := d.state(ctx, s.peer.Party)
+		_, seen, err := d.state(ctx, s.peer.Party)
 		if err != nil {
 			return err
 		}
-		if err := s.w.writeJSON(kindHello, hello{Version: 1, Lane: s.lane, Card: d.Own, At: d.Now(), Took: next, Seen: seen}); err != nil {
+		if err := s.w.writeJSON(kindHello, hello{Version: 1, Lane: s.lane, Card: d.Own, At: d.Now(), Seen: seen}); err != nil {
 			return err
 		}
 	}
@@ -408,20 +408,20 @@ func (s *session) linked(ctx context.Context) error {
 	return err
 }
 
-// claim makes s the one session of its lane. When both sides dialled at once
-// the call of the party whose name sorts first stands, so that both keep the
-// same one.
-func (d *Direct) claim(s *session) (release func(), ok bool) {
+// claim makes s the one session of its lane, and waits until the one before
+// has ended: two that took in at once would contradict each other's counts.
+// When both sides dialled at once the call of the party whose name sorts first
+// stands, so that both keep the same one.
+func (d *Direct) claim(ctx context.Context, s *session) (release func(), ok bool) {
 	k := key{s.peer.Party, s.lane}
 	if s.lane != laneActs && !s.dialed {
 		k.lane += "-in" // content lanes of both callers may stand side by side
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.live == nil {
-		d.live = make(map[key]*session)
-	}
-	if old := d.live[k]; old != nil {
+	for ctx.Err() == nil {
+		old := d.enterLane(k, s)
+		if old == nil {
+			return func() { d.leaveLane(k) }, true
+		}
 		stands := s.dialed == (d.Own.Party < s.peer.Party)
 		if old.dialed == s.dialed {
 			stands = !s.dialed // who calls again has lost the old connection
@@ -430,15 +430,33 @@ func (d *Direct) claim(s *session) (release func(), ok bool) {
 			return nil, false
 		}
 		old.w.Close()
+		select {
+		case <-old.done:
+		case <-ctx.Done():
+		}
+	}
+	return nil, false
+}
+
+// enterLane makes s the session of lane k, unless another is: it returns that.
+func (d *Direct) enterLane(k key, s *session) *session {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if old := d.live[k]; old != nil {
+		return old
+	}
+	if d.live == nil {
+		d.live = make(map[key]*session)
 	}
 	d.live[k] = s
-	return func() {
-		d.mu.Lock()
-		defer d.mu.Unlock()
-		if d.live[k] == s {
-			delete(d.live, k)
-		}
-	}, true
+	return nil
+}
+
+func (d *Direct) leaveLane(k key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	close(d.live[k].done)
+	delete(d.live, k)
 }
 
 // dispute keeps the evidence against a partner and enters it, so that nothing

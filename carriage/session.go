@@ -20,7 +20,6 @@ type hello struct {
 	Lane    lane      `json:"lane"`
 	Card    act.Card  `json:"card"`
 	At      time.Time `json:"at"`
-	Took    int64     `json:"took"`           // how many of your acts to me I have taken in
 	Seen    seen      `json:"seen"`           // your ledger as I last saw it
 	Code    string    `json:"code,omitempty"` // lane introduce: nothing secret, the code of the caller's card
 }
@@ -30,7 +29,7 @@ type seen struct {
 	Checkpoint []byte   `json:"checkpoint,omitempty"`
 }
 
-// took answers a delivery, once it is durable.
+// took begins the lane of acts, and answers each delivery once it is durable.
 type took struct {
 	Next int64 `json:"next"` // the place, among the acts to me, that I expect next
 	Seen seen  `json:"seen"`
@@ -65,6 +64,7 @@ type session struct {
 	peer   act.Card // pinned
 	theirs hello
 	took   chan took
+	done   chan struct{} // closed when the session has ended
 }
 
 // state reads what a hello or took tells the partner.
@@ -134,7 +134,17 @@ func (s *session) acts(ctx context.Context) error {
 
 // send carries each new act of ours, in order, and waits until it is taken.
 func (s *session) send(ctx context.Context) error {
-	next, at := s.theirs.Took, s.theirs.Seen
+	var next int64
+	var at seen
+	select {
+	case t := <-s.took: // where the partner's own ledger says that we go on
+		next, at = t.Next, t.Seen
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if err := s.d.checkSeen(ctx, s.peer.Party, at); err != nil {
+		return err
+	}
 	shown := time.Time{}
 	for {
 		grown := s.d.Ledger.Grown()
@@ -181,6 +191,9 @@ func (s *session) idle(ctx context.Context, grown <-chan struct{}) error {
 
 // receive takes in what the partner sends.
 func (s *session) receive(ctx context.Context) error {
+	if err := s.answerTook(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := s.w.SetReadDeadline(time.Now().Add(silence)); err != nil {
 			return err
@@ -227,6 +240,10 @@ func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
 		}
 		return err
 	}
+	return s.answerTook(ctx)
+}
+
+func (s *session) answerTook(ctx context.Context) error {
 	next, at, err := s.d.state(ctx, s.peer.Party)
 	if err != nil {
 		return err
