@@ -48,8 +48,6 @@ func (d *Direct) inline(ctx context.Context, c *intake.Conveyed) error {
 
 // pull asks for the content of each product that was taken in without it.
 func (s *session) pull(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.w.Close() })
-	defer stop()
 	for {
 		grown := s.d.Ledger.Grown()
 		var awaited []catalogue.Awaited
@@ -150,8 +148,6 @@ func (s *session) answer(k kind) ([]byte, error) {
 
 // serve answers the wants of the partner, and nothing that was not released to it.
 func (s *session) serve(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.w.Close() })
-	defer stop()
 	for {
 		b, err := s.answer(kindWant)
 		if err != nil {

@@ -167,6 +167,8 @@ func (d *Direct) enter(n int) bool {
 // answer serves one caller.
 func (d *Direct) answer(ctx context.Context, c net.Conn) error {
 	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
 	t := tls.Server(c, tlsConfig(d.Certificate))
 	if err := handshake(ctx, t); err != nil {
 		return err
@@ -271,6 +273,8 @@ func (d *Direct) call(ctx context.Context, address string, mine hello) (*wire, h
 	if err != nil {
 		return nil, hello{}, err
 	}
+	stop := context.AfterFunc(ctx, func() { c.Close() })
+	defer stop()
 	t := tls.Client(c, tlsConfig(d.Certificate))
 	w := newWire(t)
 	theirs, err := func() (hello, error) {
@@ -368,6 +372,10 @@ func (s *session) run(ctx context.Context) error {
 		}
 		return err
 	}
+	ctx, s.end = context.WithCancel(ctx)
+	defer s.end()
+	stop := context.AfterFunc(ctx, func() { s.w.Close() })
+	defer stop()
 	release, ok := d.claim(ctx, s)
 	if !ok {
 		s.part("busy", "this lane is served by another connection")
@@ -429,7 +437,7 @@ func (d *Direct) claim(ctx context.Context, s *session) (release func(), ok bool
 		if !stands {
 			return nil, false
 		}
-		old.w.Close()
+		old.end()
 		select {
 		case <-old.done:
 		case <-ctx.Done():

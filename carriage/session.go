@@ -64,7 +64,8 @@ type session struct {
 	peer   act.Card // pinned
 	theirs hello
 	took   chan took
-	done   chan struct{} // closed when the session has ended
+	end    context.CancelFunc // ends the session from outside
+	done   chan struct{}      // closed when it has ended
 }
 
 // state reads what a hello or took tells the partner.
@@ -120,12 +121,11 @@ func (r *Restored) Error() string {
 func (s *session) acts(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { s.w.Close() })
-	defer stop()
 	done := make(chan error, 2)
 	go func() { done <- s.send(ctx); cancel() }()
 	go func() { done <- s.receive(ctx); cancel() }()
 	err := <-done
+	s.w.Close() // wakes the other of the two
 	if second := <-done; err == nil || errors.Is(err, context.Canceled) {
 		err = second
 	}
