@@ -25,6 +25,7 @@ package act
 import (
 	"bytes"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -270,6 +271,10 @@ func checkSignatureLines(a Act, sigs []byte) error {
 	line, ok := bytes.CutSuffix(sigs, []byte("\n"))
 	if !ok || bytes.ContainsRune(line, '\n') || !bytes.HasPrefix(line, []byte("— "+a.By+" ")) {
 		return fmt.Errorf("%w: one signature, that of %s, must follow", ErrMalformed, a.By)
+	}
+	sig := string(line[len("— "+a.By+" "):])
+	if raw, err := base64.StdEncoding.DecodeString(sig); err != nil || base64.StdEncoding.EncodeToString(raw) != sig {
+		return fmt.Errorf("%w: the signature is not base64 as it must be", ErrMalformed)
 	}
 	return nil
 }

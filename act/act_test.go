@@ -1,0 +1,219 @@
+package act_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"entente/act"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+var update = flag.Bool("update", false, "write the vectors anew")
+
+// vouches stands behind everything, or nothing.
+type vouches bool
+
+func (v vouches) Vouches(act.Party, []byte) bool { return bool(v) }
+
+func signer(t testing.TB, name string, scalar byte) (note.Signer, note.Verifier) {
+	t.Helper()
+	s, vkey, err := act.NewP384Signer(name, bytes.Repeat([]byte{scalar}, 48), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := act.ParseVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, v
+}
+
+func opening() act.Act {
+	return act.Act{Version: 1, Kind: act.ProductOpened, From: "JP", To: []act.Party{"KR"}, Pact: "kr-jp-2016", At: act.MomentOf(time.Date(2016, 12, 16, 1, 2, 3, 4e6, time.UTC)), Period: 1,
+		Body: act.Opening{Number: "KR-2016-7Q4K-M2XJ", Person: "analyst", Purpose: "threat-assessment"}}
+}
+
+func TestSignOpen(t *testing.T) {
+	s, v := signer(t, "analyst@JP", 7)
+	a := opening()
+	a.By = "analyst@JP"
+	signed, err := act.Sign(a, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := func(act.Party, string) (note.Verifier, error) { return v, nil }
+	if _, err := act.Open(signed.Bytes(), vouches(true), keys); err != nil {
+		t.Error(err)
+	}
+	if _, err := act.Open(signed.Bytes(), vouches(false), keys); !errors.Is(err, act.ErrUnvouched) {
+		t.Errorf("opened without a voucher: %v", err)
+	}
+	_, other := signer(t, "analyst@JP", 8)
+	if _, err := act.Open(signed.Bytes(), vouches(true), func(act.Party, string) (note.Verifier, error) { return other, nil }); !errors.Is(err, act.ErrUnvouched) {
+		t.Errorf("opened with another's key: %v", err)
+	}
+	for i := range signed.Bytes() {
+		b := bytes.Clone(signed.Bytes())
+		b[i] ^= 1
+		if _, err := act.Open(b, vouches(true), keys); err == nil {
+			t.Fatalf("byte %d may be changed", i)
+		}
+	}
+	if _, err := act.Sign(opening(), s); err == nil {
+		t.Error("a person signed the node's act")
+	}
+	if _, err := act.Sign(a, nil); err == nil {
+		t.Error("the node signed a person's act")
+	}
+}
+
+// TestVectors reads spec/vectors/act: each bad one must be refused for what its
+// name says, and each good one must parse and be spelled the same again.
+func TestVectors(t *testing.T) {
+	dir := filepath.Join("..", "spec", "vectors", "act")
+	if *update {
+		write(t, dir)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.act"))
+	if err != nil || len(files) < 10 {
+		t.Fatalf("%d vectors: %v", len(files), err)
+	}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := act.Parse(b)
+		good := strings.HasPrefix(filepath.Base(f), "good")
+		if good && err != nil {
+			t.Errorf("%s: %v", f, err)
+		}
+		if !good && !errors.Is(err, act.ErrMalformed) {
+			t.Errorf("%s: read as %v, %v", f, a, err)
+		}
+	}
+}
+
+// write makes the vectors: one good act, and one change each that spoils it.
+func write(t *testing.T, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	v, err := act.Sign(opening(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(v.Bytes())
+	unknown := strings.Replace(strings.Replace(good, "product.opened", "product.dreamt", 1), `"body":`, `"must":true,"body":`, 1)
+	unknown = strings.Replace(strings.Replace(unknown, `"must":true,`, "", 1), `"period":1,`, `"period":1,"must":true,`, 1)
+	spoilt := map[string][2]string{
+		"another-version":       {`"v":1`, `"v":2`},
+		"key-twice":             {`"v":1,`, `"v":1,"v":1,`},
+		"another-case":          {`"kind"`, `"Kind"`},
+		"unknown-field":         {`"period":1`, `"period":1,"colour":"red"`},
+		"white-space":           {`"v":1,`, `"v": 1,`},
+		"another-order":         {`"v":1,"kind":"product.opened"`, `"kind":"product.opened","v":1`},
+		"body-field-unknown":    {`"person":"analyst"`, `"person":"analyst","rank":1`},
+		"recipient-is-sender":   {`"to":["KR"]`, `"to":["JP"]`},
+		"recipients-unsorted":   {`"to":["KR"]`, `"to":["US","KR"]`},
+		"moment-with-zone":      {`.004Z"`, `.004+09:00"`},
+		"moment-without-millis": {`:03.004Z"`, `:03Z"`},
+		"period-zero":           {`"period":1`, `"period":0`},
+		"no-body":               {`"body":{`, `"bodies":{`},
+		"another-header":        {"act v1", "act v2"},
+		"signature-of-nobody":   {"}\n\n", "}\n\n— analyst@JP AAAAAA==\n"},
+		"two-lines":             {`"v":1,`, "\"v\":1,\n"},
+		"escaped":               {"analyst", `\u0061nalyst`},
+	}
+	all := map[string]string{"good-opening": good, "good-unknown-kind": unknown, "bad-truncated": good[:len(good)-3], "bad-empty": ""}
+	for name, change := range spoilt {
+		if !strings.Contains(good, change[0]) {
+			t.Fatalf("%s: nothing to change", name)
+		}
+		all["bad-"+name] = strings.Replace(good, change[0], change[1], 1)
+	}
+	for name, text := range all {
+		if err := os.WriteFile(filepath.Join(dir, name+".act"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestNumber(t *testing.T) {
+	for range 200 {
+		n, err := act.NewNumber("KR", 2016, rand.Reader)
+		if err != nil || n.Check() != nil {
+			t.Fatalf("%s: %v, %v", n, err, n.Check())
+		}
+		for i := range n {
+			b := []byte(n)
+			b[i] = map[bool]byte{true: '1', false: '0'}[b[i] == '0']
+			if b[i] != n[i] && act.Number(b).Check() == nil {
+				t.Errorf("%s reads like %s", b, n)
+			}
+		}
+	}
+	for _, bad := range []act.Number{"", "KR", "KR-2016-0000-000", "kr-2016-0000-0000", "KR-2016-7Q4K-M2XU", "../../../etc/passwd"} {
+		if bad.Check() == nil {
+			t.Errorf("%q is a control number", bad)
+		}
+	}
+}
+
+func TestVerifiers(t *testing.T) {
+	seed := bytes.Repeat([]byte{3}, 32)
+	s, vkey, err := act.NewMLDSASigner("entente/KR", seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := act.ParseVerifier(vkey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed, err := note.Sign(&note.Note{Text: "text\n"}, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := note.Open(signed, note.VerifierList(v)); err != nil {
+		t.Error(err)
+	}
+	for _, bad := range []string{"", "a+b+c", vkey + "A", strings.Replace(vkey, "entente/KR", "entente/JP", 1)} {
+		if _, err := act.ParseVerifier(bad); !errors.Is(err, act.ErrMalformed) {
+			t.Errorf("%.20q: %v", bad, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	files, _ := filepath.Glob(filepath.Join("..", "spec", "vectors", "act", "*.act"))
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, err := act.Parse(b)
+		if err != nil {
+			if !errors.Is(err, act.ErrMalformed) {
+				t.Errorf("an error of another kind: %v", err)
+			}
+			return
+		}
+		j, err := json.Marshal(a)
+		if err != nil || len(j) == 0 {
+			t.Errorf("what was read cannot be written: %v", err)
+		}
+	})
+}
