@@ -46,6 +46,7 @@ const (
 type Store struct {
 	write chan *conn // holds the one connection that writes
 	reads chan *conn
+	done  chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	dead   error
@@ -63,7 +64,7 @@ func Open(path string, key []byte) (*Store, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("opening the database: a key has 32 bytes, not %d", len(key))
 	}
-	s := &Store{write: make(chan *conn, 1), reads: make(chan *conn, readers)}
+	s := &Store{write: make(chan *conn, 1), reads: make(chan *conn, readers), done: make(chan struct{})}
 	// SQLite makes files with the process's umask; the database is nobody else's.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -196,6 +197,8 @@ func (s *Store) take(ctx context.Context, pool chan *conn) (*conn, error) {
 			return nil, s.dead
 		}
 		return c, nil
+	case <-s.done:
+		return nil, ErrClosed
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -287,6 +290,7 @@ func (s *Store) Close() (err error) {
 	if was {
 		return nil
 	}
+	close(s.done)
 	for _, pool := range []chan *conn{s.reads, s.write} {
 		n := cap(pool)
 		for range n {
