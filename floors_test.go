@@ -23,7 +23,7 @@ var floors = [][]string{
 	{"party"},
 	{"pact", "product"},
 	{"ruling", "seal", "ledger"},
-	{"catalogue", "internal/sqlite", "internal/files"},
+	{"catalogue", "internal/sqlite", "internal/files", "ledger/ledgertest", "vault/vaulttest"},
 	{"chancery", "release", "intake", "reading"},
 	{"carriage"},
 	{"desk"},

@@ -1,0 +1,239 @@
+package ledger_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"entente/act"
+	"entente/internal/sqlite"
+	"entente/ledger"
+
+	flog "github.com/transparency-dev/formats/log"
+	"github.com/transparency-dev/merkle/proof"
+	"github.com/transparency-dev/merkle/rfc6962"
+	"golang.org/x/mod/sumdb/note"
+)
+
+// book is a ledger of KR with its card.
+type book struct {
+	*ledger.Ledger
+	card act.Card
+	ed   string // verifier of its Ed25519 line
+}
+
+func newBook(t testing.TB) *book {
+	t.Helper()
+	s, err := sqlite.Open(filepath.Join(t.TempDir(), "db"), make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	skey, vkey, err := act.NewEd25519Key(ledger.Origin("KR"), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ed, err := note.NewSigner(skey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pq, pqv, err := act.NewMLDSASigner(ledger.Origin("KR"), make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := ledger.Open(s, ledger.Config{Party: "KR", Signers: []note.Signer{ed, pq}, Fold: func(tx *ledger.Tx, e ledger.Entry) error {
+		return ledger.Save(tx, ledger.FoldPrefix+"last", "entry", e.Index)
+	}})
+	return &book{l, act.Card{Party: "KR", Ledger: []string{vkey, pqv}, Period: 1}, vkey}
+}
+
+// statement is the i-th act of KR's.
+func statement(t testing.TB, i int) act.Verified {
+	t.Helper()
+	v, err := act.Sign(act.Act{Kind: act.ProductOpened, From: "KR", At: act.MomentOf(time.Unix(int64(i), 0)), Period: 1, Body: act.Opening{Number: "KR-2016-7Q4K-M2XT", Person: "analyst"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (b *book) append(t testing.TB, from, to int) {
+	t.Helper()
+	err := b.Update(t.Context(), func(tx *ledger.Tx) error {
+		for i := from; i < to; i++ {
+			if _, err := tx.Append(statement(t, i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestIndependent checks checkpoints and proofs with an implementation that
+// shares no code with ours.
+func TestIndependent(t *testing.T) {
+	b := newBook(t)
+	ed, err := note.NewVerifier(b.ed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := map[int64][]byte{}
+	for n := int64(1); n <= 33; n++ {
+		b.append(t, int(n-1), int(n))
+		signed, head, err := b.Checkpoint(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		cp, rest, _, err := flog.ParseCheckpoint(signed, "entente/KR", ed)
+		if err != nil || int64(cp.Size) != n || len(rest) > 0 || string(cp.Hash) != string(head.Root[:]) {
+			t.Fatalf("checkpoint of %d: %+v, %v", n, cp, err)
+		}
+		roots[n] = cp.Hash
+		err = b.View(t.Context(), func(tx *ledger.Tx) error {
+			for i := range n {
+				p, err := tx.Prove(i, n)
+				if err != nil {
+					return err
+				}
+				var hashes [][]byte
+				for _, h := range p.Hashes {
+					hashes = append(hashes, h[:])
+				}
+				leaf := rfc6962.DefaultHasher.HashLeaf(statement(t, int(i)).Bytes())
+				if err := proof.VerifyInclusion(rfc6962.DefaultHasher, uint64(i), uint64(n), leaf, hashes, cp.Hash); err != nil {
+					t.Errorf("entry %d of %d: %v", i, n, err)
+				}
+				if i == 0 {
+					continue
+				}
+				g, err := tx.Growth(i, n)
+				if err != nil {
+					return err
+				}
+				hashes = nil
+				for _, h := range g {
+					hashes = append(hashes, h[:])
+				}
+				if err := proof.VerifyConsistency(rfc6962.DefaultHasher, uint64(i), uint64(n), hashes, roots[i], cp.Hash); err != nil {
+					t.Errorf("growth from %d to %d: %v", i, n, err)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestContradiction shows a ledger that was rewritten: the second history is
+// refused, and the evidence convicts without either node.
+func TestContradiction(t *testing.T) {
+	b, watcher := newBook(t), newBook(t)
+	b.append(t, 0, 10)
+	first, _, err := b.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	see := func(cp []byte) error {
+		return watcher.Update(t.Context(), func(tx *ledger.Tx) error { _, err := tx.See(b.card, cp, nil); return err })
+	}
+	if err := see(first); err != nil {
+		t.Fatal(err)
+	}
+	if err := see(first); err != nil {
+		t.Errorf("the same again: %v", err)
+	}
+	for name, head := range map[string]act.Head{"shorter": {Size: 9, Root: act.Hash{1}}, "other": {Size: 10, Root: act.Hash{1}}, "longer without proof": {Size: 12, Root: act.Hash{1}}} {
+		forged := b.forge(t, head)
+		var c *ledger.Contradiction
+		if err := see(forged); !errors.As(err, &c) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		file, err := c.Evidence()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ledger.CheckEvidence(file); err != nil || got.Party != "KR" {
+			t.Errorf("%s: the evidence does not convict: %v", name, err)
+		}
+	}
+	bad := append([]byte{}, first...)
+	bad[len(bad)-5] ^= 1
+	if err := see(bad); err == nil {
+		t.Error("a checkpoint with a broken signature was seen")
+	}
+}
+
+// forge signs another history with the ledger's own keys, as its operator could.
+func (b *book) forge(t *testing.T, h act.Head) []byte {
+	t.Helper()
+	signed, err := b.SignHead(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return signed
+}
+
+func TestKnown(t *testing.T) {
+	b := newBook(t)
+	b.append(t, 0, 1)
+	err := b.Update(t.Context(), func(tx *ledger.Tx) error {
+		e, err := tx.Append(statement(t, 0))
+		if e.Index != 0 {
+			t.Errorf("the entry there is %d", e.Index)
+		}
+		return err
+	})
+	if !errors.Is(err, ledger.ErrKnown) {
+		t.Errorf("entered twice: %v", err)
+	}
+}
+
+func BenchmarkAppend(b *testing.B) {
+	l := newBook(b)
+	acts := make([]act.Verified, 0, 1<<16)
+	for i := range cap(acts) {
+		acts = append(acts, statement(b, i))
+	}
+	i := 0
+	for b.Loop() {
+		if i == len(acts) {
+			b.Fatal("too many")
+		}
+		err := l.Update(b.Context(), func(tx *ledger.Tx) error { _, err := tx.Append(acts[i]); return err })
+		if err != nil {
+			b.Fatal(err)
+		}
+		i++
+	}
+}
+
+func FuzzReadCheckpoint(f *testing.F) {
+	b := newBook(f)
+	cp, _, err := b.Checkpoint(f.Context())
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(cp)
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if h, err := ledger.ReadCheckpoint(b.card, p); err == nil && h.Size != 0 {
+			t.Errorf("a head of %d entries that nobody signed", h.Size)
+		}
+	})
+}
+
+func FuzzCheckEvidence(f *testing.F) {
+	f.Add([]byte(`{"party":"KR"}`))
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if c, err := ledger.CheckEvidence(p); err == nil {
+			t.Errorf("convicts %s", c.Party)
+		}
+	})
+}
