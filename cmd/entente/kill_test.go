@@ -126,8 +126,8 @@ func TestKill(t *testing.T) {
 	for i := range kills {
 		p := []*proc{kr, jp}[rnd.IntN(2)]
 		p.wait("it answers", p.up)
-		done := make(chan string, 1)
-		go func() { done <- p.try(i, rnd.IntN(8) == 0) }()
+		done, large := make(chan string, 1), rnd.IntN(8) == 0
+		go func() { done <- p.try(i, large) }()
 		time.Sleep(time.Duration(rnd.IntN(30)) * time.Millisecond)
 		victim := []*proc{kr, jp}[rnd.IntN(2)]
 		victim.kill()

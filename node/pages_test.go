@@ -1,0 +1,181 @@
+package node_test
+
+import (
+	"bytes"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"entente/act"
+	"entente/desk"
+	"entente/release"
+)
+
+// browser is a person at the desk.
+type browser struct {
+	t    *testing.T
+	c    *http.Client
+	base string
+}
+
+// signIn serves a node's pages and follows a one-time link.
+func signIn(t *testing.T, n *partyNode, as string) *browser {
+	t.Helper()
+	s := httptest.NewUnstartedServer(nil)
+	d := n.Desk("http://" + s.Listener.Addr().String())
+	s.Config.Handler = d.Pages()
+	s.Start()
+	t.Cleanup(s.Close)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &browser{t, &http.Client{Jar: jar}, s.URL}
+	if body, status := b.get("/"); status != http.StatusUnauthorized || strings.Contains(body, "kr-jp-2016") {
+		t.Errorf("a stranger is answered %d", status)
+	}
+	var v map[string]string
+	if err := desk.Within(d.API()).Post(t.Context(), "/v1/link", map[string]string{"as": as}, &v); err != nil {
+		t.Fatal(err)
+	}
+	path := strings.TrimPrefix(v["link"], s.URL)
+	if _, status := b.get(path); status != http.StatusOK {
+		t.Fatalf("the link is answered %d", status)
+	}
+	if _, status := b.get(path); status != http.StatusForbidden {
+		t.Errorf("the link works twice: %d", status)
+	}
+	return b
+}
+
+func (b *browser) get(path string) (string, int) {
+	b.t.Helper()
+	r, err := b.c.Get(b.base + path)
+	return b.read(r, err)
+}
+
+func (b *browser) post(path, contentType string, body io.Reader) (string, int) {
+	b.t.Helper()
+	r, err := b.c.Post(b.base+path, contentType, body)
+	return b.read(r, err)
+}
+
+func (b *browser) read(r *http.Response, err error) (string, int) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer r.Body.Close()
+	if csp := r.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "script-src") {
+		b.t.Errorf("%s: policy %q", r.Request.URL.Path, csp)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if s := string(body); strings.Contains(s, "<script") || strings.Contains(s, " style=") || strings.Contains(s, "<no value>") {
+		b.t.Errorf("%s holds what it must not", r.Request.URL.Path)
+	}
+	return string(body), r.StatusCode
+}
+
+// TestPages walks every page in every language; a title that is script stays text.
+func TestPages(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	day, err := os.ReadFile(filepath.Join("..", "demo", "data", "day.tif"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := draft("군사II급비밀")
+	d.Title, d.Kind, d.Subject, d.MediaType = `<script>alert("x")</script>`, "imagery", "imagery", "image/tiff"
+	d.Event = &act.Event{ID: "KPN-5", Kind: "nuclear-test", Place: &act.Place{Lat: 41.287, Lon: 129.078}}
+	slip, err := kr.c.Release(t.Context(), d, bytes.NewReader(day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kr.receipted(t, slip.Number)
+	b := signIn(t, jp, "analyst")
+	for _, lang := range []string{"en", "ko", "ja"} {
+		b.get("/lang?l=" + lang)
+		for path, want := range map[string]string{"/": "<svg", "/inbox": "極秘", "/outbox": "<main", "/p/" + string(slip.Number): "군사II급비밀", "/release": "<form", "/pacts/kr-jp-2016": "in-force", "/ledger": "product.received", "/style.css": ".atlas"} {
+			if body, status := b.get(path); status != http.StatusOK || !strings.Contains(body, want) {
+				t.Errorf("%s %s: %d, no %q", lang, path, status, want)
+			}
+		}
+	}
+	body, _ := b.post("/p/"+string(slip.Number), "application/x-www-form-urlencoded", nil)
+	if !strings.Contains(body, "data:image/png;base64,") || !strings.Contains(body, "極秘") {
+		t.Error("the image is not shown with its marks")
+	}
+	for _, path := range []string{"/p/KR-2016-0000-0000", "/p/..%2f..%2fetc%2fpasswd", "/nothing", "/p/" + string(slip.Number[:len(slip.Number)-1]) + "0"} {
+		if _, status := b.get(path); status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	clerk := signIn(t, jp, "clerk")
+	if _, status := clerk.get("/p/" + string(slip.Number)); status != http.StatusNotFound {
+		t.Errorf("a clerk who may not read learns that it exists: %d", status)
+	}
+	if body, _ := clerk.get("/inbox"); strings.Contains(body, string(slip.Number)) {
+		t.Error("a clerk sees it listed")
+	}
+}
+
+// TestReleasePage shows the ruling before anything is sent, and then sends.
+func TestReleasePage(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	b := signIn(t, kr, "officer")
+	form := func(do, mark string) (string, io.Reader) {
+		var body bytes.Buffer
+		m := multipart.NewWriter(&body)
+		for k, v := range map[string]string{"pact": "kr-jp-2016", "mark": mark, "subject": "defence", "purpose": "threat-assessment", "title": "from the desk", "do": do} {
+			if err := m.WriteField(k, v); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, err := m.CreateFormFile("content", "../../note.txt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = w.Write([]byte("a note"))
+		m.Close()
+		return m.FormDataContentType(), &body
+	}
+	out := func() (all []release.Slip) {
+		if err := kr.c.Get(t.Context(), "/v1/products?box=out", &all); err != nil {
+			t.Fatal(err)
+		}
+		return all
+	}
+	ct, body := form("preview", "군사II급비밀")
+	if got, _ := b.post("/release", ct, body); !strings.Contains(got, "極秘") || !strings.Contains(got, "Article 4") || len(out()) != 0 {
+		t.Error("the ruling is not shown, or something was sent")
+	}
+	ct, body = form("send", "군사I급비밀")
+	if got, _ := b.post("/release", ct, body); !strings.Contains(got, "Article 4") || len(out()) != 0 {
+		t.Error("a refused release was sent")
+	}
+	ct, body = form("send", "군사II급비밀")
+	if got, _ := b.post("/release", ct, body); !strings.Contains(got, "/p/KR-") || len(out()) != 1 {
+		t.Error("it was not sent")
+	}
+	// A form of another site is refused.
+	ct, body = form("send", "군사II급비밀")
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, b.base+"/release", body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", ct)
+	r.Header.Set("Sec-Fetch-Site", "cross-site")
+	if _, status := b.read(b.c.Do(r)); status != http.StatusForbidden || len(out()) != 1 {
+		t.Errorf("another site's form is answered %d", status)
+	}
+}
