@@ -137,14 +137,16 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	if err != nil {
 		return err
 	}
-	if r, is := e.Act.Body.(act.Release); is && e.Act.Kind == act.ProductReleased {
+	if r, is := e.Act.Body.(act.Release); is {
 		if had && cu.From != "" {
 			return nil // a number is used once: the first release stands, intake refuses the second
 		}
-		if err := tx.Put(tableByEntry, be(e.Index), []byte(n)); err != nil {
-			return err
+		if cu.Asked == nil { // a draft that waited is listed where it was drafted
+			if err := tx.Put(tableByEntry, be(e.Index), []byte(n)); err != nil {
+				return err
+			}
 		}
-		if slices.Contains(r.Manifest.Recipients, c.Own) {
+		if e.Act.Kind == act.ProductReleased && slices.Contains(r.Manifest.Recipients, c.Own) {
 			if err := ledger.Save(tx, tableAwaited, awaitedKey(e.Act.From, n), Awaited{n, r.Seal.Vault, r.Seal.Size}); err != nil {
 				return err
 			}

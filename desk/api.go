@@ -221,6 +221,7 @@ func (s *Server) count(tx *ledger.Tx, v *StatusView) error {
 		}
 		_, here := cu.Received[s.Card.Party]
 		switch {
+		case cu.From == "": // a draft
 		case cu.Manifest.Originator == s.Card.Party:
 			v.Out++
 			if len(cu.Received) == len(cu.Manifest.Recipients) {

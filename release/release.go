@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"entente/act"
@@ -277,7 +278,8 @@ func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, er
 		}
 		m := cu.Manifest
 		purpose = m.Purpose
-		d := Draft{As: cu.Asked.By, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage}
+		drafter, _, _ := strings.Cut(cu.Asked.By, "@")
+		d := Draft{As: drafter, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage}
 		c, err := o.consider(tx, d, n, as)
 		if err != nil {
 			return err

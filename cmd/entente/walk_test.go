@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -27,22 +28,16 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// capture NAME PREFIX sets NAME to the rest of the first line of the last
-// output that begins, after spaces, with PREFIX; without a prefix, to a line
-// of digits and spaces alone: a code.
+// capture NAME sets NAME to the code, or else the control number, that the last
+// command printed.
 func capture(ts *testscript.TestScript, _ bool, args []string) {
-	prefix := ""
-	if len(args) > 1 {
-		prefix = args[1]
-	}
-	for line := range strings.Lines(ts.ReadFile("stdout")) {
-		line = strings.TrimSpace(line)
-		if rest, ok := strings.CutPrefix(line, prefix); ok && (prefix != "" || len(line) == 29 && strings.Trim(line, "0123456789 ") == "") {
-			ts.Setenv(args[0], strings.TrimSpace(rest))
+	for _, pattern := range []string{`\d{4}( \d{4}){5}`, `[A-Z]+-\d{4}-\w{4}-\w{4}`} {
+		if s := regexp.MustCompile(pattern).FindString(ts.ReadFile("stdout")); s != "" {
+			ts.Setenv(args[0], s)
 			return
 		}
 	}
-	ts.Fatalf("no line begins with %q", prefix)
+	ts.Fatalf("no code and no number was printed")
 }
 
 // await PATTERN COMMAND... runs a command until its output holds PATTERN.
