@@ -364,11 +364,11 @@ func (s *session) run(ctx context.Context) error {
 	if err := d.checkSeen(ctx, s.peer.Party, s.theirs.Seen); err != nil {
 		var r *Restored
 		if errors.As(err, &r) {
-			s.part("restored", "this ledger is not the one that was cosigned: it was restored or run twice")
-			d.setState(s.peer.Party, func(st *State) { st.Trouble = err.Error() })
 			if kerr := d.Evidence(ctx, d.Own.Party, r.Error(), r.Checkpoint); kerr != nil {
 				return kerr
 			}
+			s.part("restored", "this ledger is not the one that was cosigned: it was restored or run twice")
+			d.setState(s.peer.Party, func(st *State) { st.Trouble = err.Error() })
 		}
 		return err
 	}
