@@ -82,7 +82,7 @@ type Row struct {
 	Life    pact.Life  `json:"life"`
 }
 
-// Statement begins an act of this node's: the caller adds By and signs it.
+// Statement begins an act of this node's: the caller adds the pact, and Enter signs it.
 func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any, to ...act.Party) (act.Act, error) {
 	a := act.Act{Version: act.Version, Kind: k, From: c.Own, To: to, At: act.MomentOf(now), Period: 1, Body: body}
 	if len(to) != 1 {
@@ -95,9 +95,13 @@ func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any
 	return a, err
 }
 
-// Enter signs an act of the node itself and appends it.
-func (c *Catalogue) Enter(tx *ledger.Tx, a act.Act) (ledger.Entry, error) {
-	v, err := act.Sign(a, nil)
+// Enter appends an act of the person whose signer s is, or, when s is nil, of
+// the node itself.
+func (c *Catalogue) Enter(tx *ledger.Tx, a act.Act, s note.Signer) (ledger.Entry, error) {
+	if s != nil {
+		a.By = s.Name()
+	}
+	v, err := act.Sign(a, s)
 	if err != nil {
 		return ledger.Entry{}, err
 	}

@@ -41,7 +41,7 @@ func (o *Office) Enrol(ctx context.Context, p act.Person) error {
 		if err != nil {
 			return err
 		}
-		if _, err := o.Catalogue.Enter(tx, s); err != nil {
+		if _, err := o.Catalogue.Enter(tx, s, nil); err != nil {
 			return err
 		}
 		partners, err := o.Catalogue.Partners(tx)
@@ -96,7 +96,7 @@ func (o *Office) notify(tx *ledger.Tx, p catalogue.Partner) error {
 		if err != nil {
 			return err
 		}
-		if _, err := o.Catalogue.Enter(tx, s); err != nil {
+		if _, err := o.Catalogue.Enter(tx, s, nil); err != nil {
 			return err
 		}
 	}
@@ -170,17 +170,12 @@ func (o *Office) sign(ctx context.Context, tx *ledger.Tx, as string, id act.Pact
 	if err != nil {
 		return err
 	}
-	s.By, s.Pact = as+"@"+string(o.Card.Party), id
+	s.Pact = id
 	signer, err := o.Signer(ctx, as)
 	if err != nil {
 		return err
 	}
-	v, err := act.Sign(s, signer)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Append(v)
-	if errors.Is(err, ledger.ErrKnown) {
+	if _, err = o.Catalogue.Enter(tx, s, signer); errors.Is(err, ledger.ErrKnown) {
 		return nil
 	}
 	return err

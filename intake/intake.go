@@ -243,7 +243,7 @@ func (o *Office) receipt(tx *ledger.Tx, from act.Party, e ledger.Entry, b act.Re
 		return err
 	}
 	s.Pact = e.Act.Pact
-	_, err = o.Catalogue.Enter(tx, s)
+	_, err = o.Catalogue.Enter(tx, s, nil)
 	return err
 }
 
@@ -257,7 +257,7 @@ func (o *Office) refuse(tx *ledger.Tx, from act.Party, c Conveyed, a act.Act, ke
 		return err
 	}
 	s.Pact = a.Pact
-	_, err = o.Catalogue.Enter(tx, s)
+	_, err = o.Catalogue.Enter(tx, s, nil)
 	return err
 }
 

@@ -157,7 +157,7 @@ func found(ctx context.Context, dir string, key []byte, f Found, seams Seams) (e
 		if err != nil {
 			return err
 		}
-		_, err = n.Catalogue.Enter(tx, s)
+		_, err = n.Catalogue.Enter(tx, s, nil)
 		return err
 	})
 	for _, p := range f.Persons {
@@ -328,7 +328,7 @@ func (n *Node) evidence(ctx context.Context, p act.Party, what string, b []byte)
 		if err != nil {
 			return err
 		}
-		_, err = n.Catalogue.Enter(tx, s)
+		_, err = n.Catalogue.Enter(tx, s, nil)
 		return err
 	})
 }

@@ -171,20 +171,12 @@ func (r *Room) enter(ctx context.Context, tx *ledger.Tx, k act.Kind, body any, b
 		return err
 	}
 	s.Pact = cu.Manifest.Pact
-	if by == "" || to != nil {
-		// The originator need not know our readers' keys: the node vouches, and the body names the person.
-		_, err = r.Catalogue.Enter(tx, s)
-		return err
-	}
-	s.By = by + "@" + string(r.Own)
-	signer, err := r.Signer(ctx, by)
-	if err != nil {
-		return err
-	}
-	v, err := act.Sign(s, signer)
-	if err != nil {
-		return err
-	}
-	_, err = tx.Append(v)
+	var signer note.Signer
+	if by != "" && to == nil {
+		if signer, err = r.Signer(ctx, by); err != nil {
+			return err
+		}
+	} // else the node vouches, and the body names the person: the originator need not know our readers' keys
+	_, err = r.Catalogue.Enter(tx, s, signer)
 	return err
 }

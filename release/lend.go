@@ -12,6 +12,8 @@ import (
 	"entente/product"
 	"entente/seal"
 	"entente/vault"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // loanFor is how long the answer to one asking may be used.
@@ -74,20 +76,13 @@ func (o *Office) lend(ctx context.Context, n act.Number, p act.Party, asking *ac
 			return err
 		}
 		s.Pact = cu.Manifest.Pact
-		if as == "" {
-			_, err = o.Catalogue.Enter(tx, s)
-			return err
+		var signer note.Signer // none: the node answers
+		if as != "" {
+			if signer, err = o.Signer(ctx, as); err != nil {
+				return err
+			}
 		}
-		s.By = as + "@" + string(o.Card.Party)
-		signer, err := o.Signer(ctx, as)
-		if err != nil {
-			return err
-		}
-		v, err := act.Sign(s, signer)
-		if err != nil {
-			return err
-		}
-		_, err = tx.Append(v)
+		_, err = o.Catalogue.Enter(tx, s, signer)
 		return err
 	})
 }
@@ -103,7 +98,7 @@ func (o *Office) decline(tx *ledger.Tx, n act.Number, p act.Party, asking act.Di
 	if err != nil {
 		return err
 	}
-	_, err = o.Catalogue.Enter(tx, s)
+	_, err = o.Catalogue.Enter(tx, s, nil)
 	return err
 }
 

@@ -236,16 +236,12 @@ func (o *Office) enter(ctx context.Context, tx *ledger.Tx, k act.Kind, by string
 	if err != nil {
 		return 0, err
 	}
-	s.By, s.Pact = by+"@"+string(o.Card.Party), m.Pact
+	s.Pact = m.Pact
 	signer, err := o.Signer(ctx, by)
 	if err != nil {
 		return 0, err
 	}
-	v, err := act.Sign(s, signer)
-	if err != nil {
-		return 0, err
-	}
-	e, err := tx.Append(v)
+	e, err := o.Catalogue.Enter(tx, s, signer)
 	return e.Index, err
 }
 
@@ -260,7 +256,7 @@ func (o *Office) denied(ctx context.Context, by string, n act.Number, purpose st
 		if err != nil {
 			return err
 		}
-		_, err = o.Catalogue.Enter(tx, s)
+		_, err = o.Catalogue.Enter(tx, s, nil)
 		return err
 	})
 	return errors.Join(err, enter)
