@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,12 +134,11 @@ func (r *run) serve(ctx context.Context, s *side) error {
 	file := s.key + ".port"
 	b, _ := os.ReadFile(file)
 	if s.port = strings.TrimSpace(string(b)); s.port == "" {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return fmt.Errorf("finding a port: %w", err)
+		var err error
+		if s.port, err = Port(); err != nil {
+			return err
 		}
-		_, s.port, _ = net.SplitHostPort(l.Addr().String())
-		if err := errors.Join(l.Close(), os.WriteFile(file, []byte(s.port), 0o600)); err != nil {
+		if err := os.WriteFile(file, []byte(s.port), 0o600); err != nil {
 			return err
 		}
 	}
@@ -153,6 +154,19 @@ func (r *run) serve(ctx context.Context, s *side) error {
 	})
 	s.code = v.Code
 	return err
+}
+
+// Port is a TCP port of this machine's loopback that is free now and that no
+// system gives to an outgoing connection (those start at 32768), so that a node
+// finds it free again when it restarts.
+func Port() (string, error) {
+	for range 100 {
+		port := strconv.Itoa(20000 + rand.IntN(12000))
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return "", errors.New("finding a port: a hundred between 20000 and 32000 are in use")
 }
 
 // until asks until the answer is yes.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"entente/demo"
 	"entente/desk"
 	"entente/product"
 	"entente/release"
@@ -48,12 +48,10 @@ func (p *proc) command(args ...string) *exec.Cmd {
 func newProc(t *testing.T, party string) *proc {
 	t.Helper()
 	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := demo.Port()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	l.Close()
 	p := &proc{t: t, party: party, dir: filepath.Join(dir, "n"), key: filepath.Join(dir, "key"), port: port}
 	if out, err := p.command("init", party, "--new-key").CombinedOutput(); err != nil {
 		t.Fatalf("init: %v\n%s", err, out)
