@@ -121,6 +121,106 @@ type Step struct {
 
 func (s Step) check() error { return malformed("note", line(s.Note)) }
 
+// Interpretation declares how a party reads the pact's state, where the text leaves
+// it open. The stricter reading rules new transfers.
+type Interpretation struct {
+	Text  Sum    `json:"text"`
+	Phase string `json:"phase"` // as pact names its phases
+	Note  string `json:"note,omitempty"`
+}
+
+func (r Interpretation) check() error { return malformed("reading", line(r.Phase), line(r.Note)) }
+
+// Consent is the originator's written approval of one thing that the pact
+// otherwise forbids: a release to a third party, another purpose, a copy
+// (article 6, R13 to R16). It names all it covers; nothing is inferred.
+type Consent struct {
+	Number    Number `json:"number"`
+	Deed      string `json:"deed"`                // pass-on, purpose, copy, translate, extract
+	Recipient Party  `json:"recipient,omitempty"` // of a pass-on
+	Purpose   string `json:"purpose"`
+	Until     Moment `json:"until"`
+	Uses      int    `json:"uses"` // how often; 1 or more
+}
+
+func (c Consent) check() error {
+	if err := c.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("consent", slices.Contains([]string{"pass-on", "purpose", "copy", "translate", "extract"}, c.Deed), (c.Deed == "pass-on") == (c.Recipient != ""),
+		c.Recipient == "" || c.Recipient.Check() == nil, line(c.Purpose), c.Purpose != "", c.Uses >= 1 && c.Uses <= 1000)
+}
+
+// Withdrawal takes back a consent or a mandate, for the future.
+type Withdrawal struct {
+	Act  Digest `json:"act"`
+	Note string `json:"note,omitempty"`
+}
+
+func (w Withdrawal) check() error { return malformed("withdrawal", line(w.Note)) }
+
+// Mandate is an officer's standing authority: products of a class, up to a
+// mark, for a purpose, go at once until it ends.
+type Mandate struct {
+	Pact    PactID `json:"pact"`
+	Kind    string `json:"kind"` // of product
+	Subject string `json:"subject"`
+	Mark    Mark   `json:"mark"` // the highest
+	Purpose string `json:"purpose"`
+	Until   Moment `json:"until"`
+}
+
+func (m Mandate) check() error {
+	return malformed("mandate", m.Pact.Check() == nil, line(m.Kind), line(m.Subject), line(m.Mark.Text), line(m.Purpose))
+}
+
+// Copy enters one copy: its number, why it was made and who holds it.
+type Copy struct {
+	Number Number `json:"number"`
+	Copy   int    `json:"copy"` // 1 is the first
+	Person string `json:"person"`
+	Holder string `json:"holder"`
+	Reason string `json:"reason"`
+}
+
+func (c Copy) check() error {
+	if err := c.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("copy", c.Copy >= 1, line(c.Person), line(c.Holder), line(c.Reason))
+}
+
+// Reclassification gives a product another mark, from now on.
+type Reclassification struct {
+	Number Number `json:"number"`
+	Mark   Mark   `json:"mark"`
+	Reason string `json:"reason"`
+}
+
+func (r Reclassification) check() error {
+	if err := r.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("reclassification", line(r.Mark.Text), line(r.Reason))
+}
+
+// Certificate says that every copy held here is destroyed.
+type Certificate struct {
+	Number  Number   `json:"number"`
+	Vault   Sum      `json:"vault"`
+	Person  string   `json:"person"`
+	Method  string   `json:"method"`
+	Witness []string `json:"witness,omitempty"`
+	Copies  int      `json:"copies"`
+}
+
+func (c Certificate) check() error {
+	if err := c.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("certificate", line(c.Person), line(c.Method), len(c.Witness) <= 4, c.Copies >= 0)
+}
+
 // Mark is a stamp as it stands on a product: whose scheme, and the exact words.
 type Mark struct {
 	Party Party  `json:"party"`
@@ -132,16 +232,18 @@ type Mark struct {
 type Release struct {
 	Manifest Manifest `json:"manifest"`
 	Seal     Seal     `json:"seal"`
-	Drafter  string   `json:"drafter,omitempty"` // who drafted it, where another released it
-	Basis    []string `json:"basis,omitempty"`   // the articles that the ruling rests on
-	Mandate  string   `json:"mandate,omitempty"` // standing authority it was released under
+	Drafter  string   `json:"drafter,omitempty"`  // who drafted it, where another released it
+	Text     Sum      `json:"text"`               // SHA-384 of the pact's text: the terms that it keeps
+	Basis    []string `json:"basis,omitempty"`    // the articles that the ruling rests on
+	Mandate  *Digest  `json:"mandate,omitempty"`  // standing authority it was released under
+	Consents []Digest `json:"consents,omitempty"` // the originators' approvals that it spends
 }
 
 func (r Release) check() error {
 	if err := r.Manifest.check(); err != nil {
 		return err
 	}
-	return malformed("release", r.Seal.Size >= 0, r.Seal.Plain >= 0, len(r.Basis) <= MaxList, line(r.Drafter), line(r.Mandate))
+	return malformed("release", r.Seal.Size >= 0, r.Seal.Plain >= 0, len(r.Basis) <= MaxList, len(r.Consents) <= MaxList, line(r.Drafter))
 }
 
 // Seal names the sealed bytes of a product.

@@ -26,6 +26,7 @@ const (
 	PactNotice          Kind = "pact.notice"           // Step: notice of termination
 	PactNoticeSuspended Kind = "pact.notice-suspended" // Step
 	PactNoticeWithdrawn Kind = "pact.notice-withdrawn" // Step
+	PactRead            Kind = "pact.read"             // Interpretation: how a party reads the pact's state
 
 	ReleaseAsked    Kind = "release.asked"    // Release: a draft that waits for a second person
 	ReleaseDenied   Kind = "release.denied"   // Denial: the ruling refused, or the second person did
@@ -35,6 +36,14 @@ const (
 	OpeningDenied   Kind = "opening.denied"   // Denial
 	ShareAsked      Kind = "share.asked"      // Asking: the originator's share, for one opening
 	ShareLent       Kind = "share.lent"       // Loan: the answer, or a lease
+
+	ConsentGiven        Kind = "consent.given"        // Consent: the originator's written approval
+	ConsentWithdrawn    Kind = "consent.withdrawn"    // Withdrawal: for what has not happened yet
+	MandateGiven        Kind = "mandate.given"        // Mandate: standing authority to release a class of products
+	MandateWithdrawn    Kind = "mandate.withdrawn"    // Withdrawal
+	ProductCopied       Kind = "product.copied"       // Copy: entered before the bytes are copied
+	ProductReclassified Kind = "product.reclassified" // Reclassification, by the originator
+	ProductDestroyed    Kind = "product.destroyed"    // Certificate: outlives the product
 
 	ActRefused     Kind = "act.refused"     // Refusal: what the partner sent is not accepted, and why
 	LedgerDisputed Kind = "ledger.disputed" // Dispute: the partner's ledger contradicts what it signed
@@ -55,6 +64,7 @@ var kinds = map[Kind]reflect.Type{
 	PactNotice:          reflect.TypeFor[Step](),
 	PactNoticeSuspended: reflect.TypeFor[Step](),
 	PactNoticeWithdrawn: reflect.TypeFor[Step](),
+	PactRead:            reflect.TypeFor[Interpretation](),
 
 	ReleaseAsked:    reflect.TypeFor[Release](),
 	ReleaseDenied:   reflect.TypeFor[Denial](),
@@ -65,6 +75,14 @@ var kinds = map[Kind]reflect.Type{
 	ShareAsked:      reflect.TypeFor[Asking](),
 	ShareLent:       reflect.TypeFor[Loan](),
 
+	ConsentGiven:        reflect.TypeFor[Consent](),
+	ConsentWithdrawn:    reflect.TypeFor[Withdrawal](),
+	MandateGiven:        reflect.TypeFor[Mandate](),
+	MandateWithdrawn:    reflect.TypeFor[Withdrawal](),
+	ProductCopied:       reflect.TypeFor[Copy](),
+	ProductReclassified: reflect.TypeFor[Reclassification](),
+	ProductDestroyed:    reflect.TypeFor[Certificate](),
+
 	ActRefused:     reflect.TypeFor[Refusal](),
 	LedgerDisputed: reflect.TypeFor[Dispute](),
 }
@@ -74,6 +92,16 @@ func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
 
 // OfPact reports whether k is a step in a pact's life.
 func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
+
+// Home reports whether acts of kind k concern a party's own house alone. They are
+// addressed to nobody; from a partner they have no effect and are refused.
+func (k Kind) Home() bool {
+	switch k {
+	case NodeOpened, PersonEnrolled, PartnerKnown, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, LedgerDisputed:
+		return true
+	}
+	return false
+}
 
 // Kinds returns every kind, sorted.
 func Kinds() []Kind {

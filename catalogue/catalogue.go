@@ -35,6 +35,8 @@ const (
 	tableQueue   = ledger.FoldPrefix + "queue/"  // + party: place → index of the act that is for it
 	tableAwaited = ledger.FoldPrefix + "awaited" // party/number → Awaited
 	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
+	tableConsent = ledger.FoldPrefix + "consent" // number/digest → Consent
+	tableMandate = ledger.FoldPrefix + "mandate" // digest → Mandate
 	tableBlocked = ledger.FoldPrefix + "blocked" // pact → why nothing under it proceeds
 )
 
@@ -164,8 +166,8 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 		if err != nil {
 			return nil, Row{}, false, err
 		}
-		in := p.Phase(r.Life, c.Own, now).Transfers()
-		if best == nil || in && !best.Phase(row.Life, c.Own, now).Transfers() || r.Entered > row.Entered && !best.Phase(row.Life, c.Own, now).Transfers() {
+		in := p.Phase(r.Life, now).Transfers()
+		if best == nil || in && !best.Phase(row.Life, now).Transfers() || r.Entered > row.Entered && !best.Phase(row.Life, now).Transfers() {
 			best, row = p, r
 		}
 	}
@@ -279,6 +281,24 @@ func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) ([]Awaited, error) {
 
 // Asked reads the partners' askings that wait for an answer.
 func (c *Catalogue) Asked(tx *ledger.Tx) ([]Asked, error) { return rows[Asked](tx, tableAsked, "") }
+
+// Consents reads the approvals about a product and those about what it was made of.
+func (c *Catalogue) Consents(tx *ledger.Tx, n act.Number, of ...act.Lineage) ([]product.Consent, error) {
+	all, err := rows[product.Consent](tx, tableConsent, string(n)+"/")
+	for _, l := range of {
+		if err == nil && l.Of != n {
+			var more []product.Consent
+			more, err = rows[product.Consent](tx, tableConsent, string(l.Of)+"/")
+			all = append(all, more...)
+		}
+	}
+	return all, err
+}
+
+// Mandates reads our standing authorities.
+func (c *Catalogue) Mandates(tx *ledger.Tx) ([]product.Mandate, error) {
+	return rows[product.Mandate](tx, tableMandate, "")
+}
 
 // Blocked says why nothing under the pact may proceed; empty when it may.
 func (c *Catalogue) Blocked(tx *ledger.Tx, id act.PactID) (string, error) {

@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"entente/act"
 	"entente/ledger"
+	"entente/pact"
 	"entente/product"
 )
 
@@ -18,6 +20,9 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		}
 	} else if err := c.partner(tx, e.Act.From, func(p *Partner) { p.Received++ }); err != nil {
 		return err
+	}
+	if e.Act.From != c.Own && e.Act.Kind.Home() {
+		return nil // nobody else keeps our house
 	}
 	if !e.Act.Kind.Known() && e.Act.Must && e.Act.Pact != "" {
 		why := fmt.Sprintf("entry %d (%s) must be understood, and this version does not: upgrade it", e.Index, e.Act.Kind)
@@ -40,6 +45,12 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		return c.proposal(tx, e, b)
 	case act.Step:
 		return c.step(tx, e.Act, b)
+	case act.Interpretation:
+		return c.step(tx, e.Act, act.Step{Text: b.Text})
+	case act.Mandate:
+		return ledger.Save(tx, tableMandate, e.Digest.String(), product.Mandate{Mandate: b, Act: e.Digest, By: e.Act.By, Given: e.Act.At})
+	case act.Withdrawal:
+		return c.withdrawal(tx, e.Act, b)
 	case act.Dispute:
 		return c.partner(tx, b.Party, func(p *Partner) { p.Disputed = b.What })
 	default:
@@ -98,6 +109,9 @@ func (c *Catalogue) authority(tx *ledger.Tx, a act.Act, b act.Authority) error {
 
 func (c *Catalogue) proposal(tx *ledger.Tx, e ledger.Entry, b act.Proposal) error {
 	sum := SumOf([]byte(b.Text))
+	if p, problems := pact.Parse([]byte(b.Text)); len(problems) > 0 || p.ID != e.Act.Pact || !p.Has(e.Act.From) || !p.Has(c.Own) {
+		return nil // a text that is not ours to agree on has no effect, and stands in the ledger
+	}
 	if err := tx.Put(tableText, sum[:], []byte(b.Text)); err != nil {
 		return err
 	}
@@ -119,8 +133,43 @@ func (c *Catalogue) step(tx *ledger.Tx, a act.Act, b act.Step) error {
 	if err != nil || !ok {
 		return err // a step under a text that was never proposed has no effect, and stands in the ledger
 	}
+	if p, err := c.text(tx, b.Text); err != nil || !p.Has(a.From) {
+		return err // nor has a step by somebody who is no party
+	}
 	row.Life = row.Life.Apply(a)
 	return ledger.Save(tx, tablePact, key, row)
+}
+
+// withdrawal takes back a consent of the same party's, or a mandate of ours.
+func (c *Catalogue) withdrawal(tx *ledger.Tx, a act.Act, b act.Withdrawal) error {
+	if a.Kind == act.MandateWithdrawn {
+		m, ok, err := ledger.Load[product.Mandate](tx, tableMandate, b.Act.String())
+		if err != nil || !ok || a.From != c.Own {
+			return err
+		}
+		m.Withdrawn = true
+		return ledger.Save(tx, tableMandate, b.Act.String(), m)
+	}
+	return c.consent(tx, b.Act, func(k *product.Consent) {
+		if k.By == a.From {
+			k.Withdrawn = true
+		}
+	})
+}
+
+// consent changes the consent that an act gave; an unknown one stays unknown.
+func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Consent)) error {
+	all, err := rows[product.Consent](tx, tableConsent, "")
+	if err != nil {
+		return err
+	}
+	for _, k := range all {
+		if k.Act == given {
+			f(&k)
+			return ledger.Save(tx, tableConsent, string(k.Number)+"/"+given.String(), k)
+		}
+	}
+	return nil
 }
 
 // foldProduct folds the acts that make a product's custody.
@@ -137,7 +186,21 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	if err != nil {
 		return err
 	}
+	if b, is := e.Act.Body.(act.Consent); is {
+		// Only what the originator itself holds to be its own can be approved by it; a stranger's word has no effect.
+		if had && !slices.Contains(cu.Manifest.Origins, e.Act.From) || !had && !strings.HasPrefix(string(n), string(e.Act.From)+"-") {
+			return nil
+		}
+		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, Given: e.Act.At})
+	}
 	if r, is := e.Act.Body.(act.Release); is {
+		for _, d := range r.Consents {
+			if e.Act.Kind == act.ProductReleased {
+				if err := c.consent(tx, d, func(k *product.Consent) { k.Used++ }); err != nil {
+					return err
+				}
+			}
+		}
 		if had && cu.From != "" {
 			return nil // a number is used once: the first release stands, intake refuses the second
 		}

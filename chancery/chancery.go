@@ -89,7 +89,7 @@ func (o *Office) notify(tx *ledger.Tx, p catalogue.Partner) error {
 		return err
 	}
 	for _, q := range persons {
-		if p.Notified[q.Name] == q.Key || !party.Holds(q, act.Releasing) && !party.Holds(q, act.Signing) {
+		if p.Notified[q.Name] == q.Key || !party.Holds(&q, act.Releasing) && !party.Holds(&q, act.Signing) {
 			continue
 		}
 		s, err := o.Catalogue.Statement(tx, o.Now(), act.AuthorityNotified, act.Authority{Name: q.Name, Post: q.Post, Key: q.Key, Offices: q.Offices}, p.Card.Party)
@@ -147,6 +147,27 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 	})
 }
 
+// Read declares how we read the state of the pact under a text.
+func (o *Office) Read(ctx context.Context, id act.PactID, text act.Sum, phase pact.Phase, note, as string) error {
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		p, row, ok, err := o.Catalogue.PactUnder(tx, id, text)
+		if err != nil {
+			return err
+		}
+		if _, known := pact.ParsePhase(string(phase)); !known || !ok {
+			return fmt.Errorf("no pact %s is proposed under this text, or %q is no reading of a pact's state", id, phase)
+		}
+		person, _, err := o.Catalogue.Person(tx, as)
+		if err != nil {
+			return err
+		}
+		if r := ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: act.PactRead, Person: person, Now: o.Now()}); !r.Allowed {
+			return &Refused{r}
+		}
+		return o.sign(ctx, tx, as, id, act.PactRead, act.Interpretation{Text: text, Phase: string(phase), Note: note}, others(p, o.Card.Party)...)
+	})
+}
+
 func others(p *pact.Pact, own act.Party) []act.Party {
 	var to []act.Party
 	for _, q := range p.Parties {
@@ -163,7 +184,7 @@ func (o *Office) sign(ctx context.Context, tx *ledger.Tx, as string, id act.Pact
 	if err != nil {
 		return err
 	}
-	if !ok || person.Left || !party.Holds(person, act.Signing) {
+	if !ok || person.Left || !party.Holds(&person, act.Signing) {
 		return fmt.Errorf("%s holds no office to sign: ask one who does, or enrol the person with the office %q", as, act.Signing)
 	}
 	s, err := o.Catalogue.Statement(tx, o.Now(), k, body, to...)

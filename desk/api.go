@@ -153,6 +153,14 @@ type PactView struct {
 	Text   act.Sum    `json:"text"`
 	By     act.Party  `json:"by"`
 	Source string     `json:"source,omitempty"`
+
+	Version  int         `json:"version"`
+	Stands   string      `json:"stands"`             // what rules new transfers: the stricter reading
+	Disputed bool        `json:"disputed,omitempty"` // the parties read the state differently
+	Readings string      `json:"readings,omitempty"` // how each reads it, where it is disputed
+	Next     string      `json:"next"`               // what is open or comes next
+	At       *act.Moment `json:"at,omitempty"`       // when
+	Reminder string      `json:"reminder,omitempty"`
 }
 
 // StatusView is the node at a glance.
@@ -248,9 +256,52 @@ func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		all = append(all, PactView{ID: row.ID, Title: p.Title, Phase: string(p.Phase(row.Life, s.Card.Party, s.Now())), Text: row.Text, By: row.By})
+		all = append(all, s.pactStands(p, row))
 	}
+	slices.SortStableFunc(all, sooner)
 	return all, nil
+}
+
+// pactStands says where a pact stands, and what is next.
+func (s *Server) pactStands(p *pact.Pact, row catalogue.Row) PactView {
+	now := s.Now()
+	v := PactView{ID: row.ID, Title: p.Title, Version: p.Version, Phase: string(p.Phase(row.Life, now)), Text: row.Text, By: row.By,
+		Stands: string(p.Stands(row.Life, now)), Disputed: p.Disputed(row.Life, now), Reminder: p.Reminder(row.Life, now)}
+	if v.Disputed {
+		var each []string
+		for _, q := range p.Parties {
+			each = append(each, fmt.Sprintf("%s: %s", q.ID, p.Reads(row.Life, q.ID, now)))
+		}
+		v.Readings = strings.Join(each, ", ")
+	}
+	due := p.Due(row.Life, now)
+	v.Next = due.What
+	if len(due.Who) > 0 {
+		who := make([]string, len(due.Who))
+		for i, q := range due.Who {
+			who[i] = string(q)
+		}
+		v.Next += " by " + strings.Join(who, ", ")
+	}
+	if !due.At.IsZero() {
+		at := act.MomentOf(due.At)
+		v.At = &at
+		v.Next += " " + due.At.In(p.Zone).Format("2006-01-02 15:04 -07:00")
+	}
+	return v
+}
+
+// sooner orders what has a date by it, then what waits for a step, then the rest.
+func sooner(a, b PactView) int {
+	switch {
+	case a.At != nil && b.At != nil:
+		return a.At.Compare(b.At.Time)
+	case a.At != nil:
+		return -1
+	case b.At != nil:
+		return 1
+	}
+	return 0
 }
 
 func (s *Server) pacts(r *http.Request) (any, error) {
@@ -280,6 +331,7 @@ type PactAsk struct {
 	Code    string     `json:"code,omitempty"`    // of its card, as its officer read it out
 	As      string     `json:"as,omitempty"`
 	Step    act.Kind   `json:"step,omitempty"`
+	Phase   string     `json:"phase,omitempty"`  // of a reading that is declared
 	Notify  bool       `json:"notify,omitempty"` // signed, and the domestic procedures are complete
 	Note    string     `json:"note,omitempty"`
 	Text    string     `json:"text,omitempty"` // the text to propose; empty: the shipped one
@@ -428,6 +480,12 @@ func (s *Server) step(r *http.Request) (any, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if a.Step == act.PactRead {
+		if err := s.Chancery.Read(r.Context(), a.Pact, text, pact.Phase(a.Phase), a.Note, a.As); err != nil {
+			return nil, err
+		}
+		return s.pactView(r, a.Pact, text)
 	}
 	if err := s.Chancery.Step(r.Context(), a.Step, a.Pact, text, a.Note, a.As); err != nil {
 		return nil, err

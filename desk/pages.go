@@ -535,7 +535,7 @@ func (s *Server) pactPage(v *visit) (string, error) {
 			if err != nil || !ok {
 				return err
 			}
-			text += string(p.Phase(row.Life, s.Card.Party, s.Now())) + "\n\n" + p.Show(v.p.Lang) + "\n"
+			text += string(p.Phase(row.Life, s.Now())) + "\n\n" + p.Show(v.p.Lang) + "\n"
 		}
 		if v.p.Body = text; text == "" {
 			v.p.Body = v.say("nothing")

@@ -158,11 +158,11 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, here map[act.Sum
 			return o.refuse(tx, from, Conveyed{Bytes: e.Bytes}, a, true, because)
 		}
 	}
+	if a.Kind.Home() {
+		return refuse([]act.Reason{{Article: "act", Text: "acts of kind " + string(a.Kind) + " concern their party's own house, and are not carried", Cure: "none is needed"}}), nil
+	}
 	switch b := a.Body.(type) {
 	case act.Release:
-		if a.Kind != act.ProductReleased {
-			return refuse([]act.Reason{{Article: "act", Text: "a draft is not carried", Cure: "release it"}}), nil
-		}
 		r, err := o.accept(tx, from, a, b)
 		if err != nil {
 			return nil, err
@@ -177,7 +177,11 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, here map[act.Sum
 			return o.receipt(tx, from, e, b, r)
 		}, nil
 	case act.Proposal:
-		if _, problems := pact.Parse([]byte(b.Text)); len(problems) > 0 {
+		p, problems := pact.Parse([]byte(b.Text))
+		if len(problems) == 0 && (p.ID != a.Pact || !p.Has(from) || !p.Has(o.Own)) {
+			return refuse([]act.Reason{{Article: "pact", Text: "the text is not of a pact of this name between us", Cure: "propose it to its parties, under its own name"}}), nil
+		}
+		if len(problems) > 0 {
 			return refuse([]act.Reason{{Article: "pact", Text: fmt.Sprintf("the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text), Cure: "mend the text and propose it again"}}), nil
 		}
 	case json.RawMessage:
@@ -189,7 +193,8 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, here map[act.Sum
 }
 
 func (o *Office) accept(tx *ledger.Tx, from act.Party, a act.Act, b act.Release) (ruling.Ruling, error) {
-	p, row, ok, err := o.Catalogue.Pact(tx, a.Pact, o.Now())
+	// The terms are those that the release names: both sides rule on the same text.
+	p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
 	if err != nil {
 		return ruling.Ruling{}, err
 	}
@@ -204,8 +209,12 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, a act.Act, b act.Release)
 	if !ok {
 		p = nil
 	}
-	return ruling.Accept(ruling.AcceptFacts{
-		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest,
+	consents, err := o.Catalogue.Consents(tx, b.Manifest.Number, b.Manifest.Lineage...)
+	if err != nil {
+		return ruling.Ruling{}, err
+	}
+	return ruling.Accept(&ruling.AcceptFacts{
+		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: consents,
 		Channel: "electronic", Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
 	}), nil
 }
@@ -225,11 +234,11 @@ func (o *Office) Arrived(ctx context.Context, n act.Number) error {
 			return err
 		}
 		b := e.Act.Body.(act.Release)
-		p, _, ok, err := o.Catalogue.Pact(tx, e.Act.Pact, o.Now())
+		p, _, ok, err := o.Catalogue.PactUnder(tx, e.Act.Pact, cu.Text)
 		if err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("receiving %s: no pact", n))
 		}
-		return o.receipt(tx, e.Act.From, e, b, ruling.Ruling{Allowed: true, As: ruling.Stamp(p, b.Manifest, o.Own)})
+		return o.receipt(tx, e.Act.From, e, b, ruling.Ruling{Allowed: true, As: ruling.Stamp(p, &b.Manifest, o.Own)})
 	})
 }
 

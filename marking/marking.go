@@ -22,9 +22,11 @@ type Row struct {
 	Roman string    // how the mark is read aloud
 	From  time.Time // zero: always
 	To    time.Time // exclusive; zero: for ever
+
+	Certainty string // "recalled": to be checked against the official text
 }
 
-func (r Row) holds(on time.Time) bool {
+func (r *Row) holds(on time.Time) bool {
 	return !on.Before(r.From) && (r.To.IsZero() || on.Before(r.To))
 }
 
@@ -41,23 +43,23 @@ func (t Table) Rank(m act.Mark, on time.Time) (rank int, ok bool) {
 	return 0, false
 }
 
-// Equivalent returns the stamp that p puts beside a mark of this rank: the
-// first of the table's.
-func (t Table) Equivalent(rank int, p act.Party, on time.Time) (Row, bool) {
+// Index returns the row of the stamp that p puts beside a mark of this rank:
+// the first of the table's, or -1.
+func (t Table) Index(rank int, p act.Party, on time.Time) int {
 	for i := range t {
 		if t[i].Rank == rank && t[i].Mark.Party == p && t[i].holds(on) {
-			return t[i], true
+			return i
 		}
 	}
-	return Row{}, false
+	return -1
 }
 
 // Marks returns the rows of a party that hold on a day, highest first as the
 // table has them.
 func (t Table) Marks(p act.Party, on time.Time) (rows []Row) {
-	for _, r := range t {
-		if r.Mark.Party == p && r.holds(on) {
-			rows = append(rows, r)
+	for i := range t {
+		if t[i].Mark.Party == p && t[i].holds(on) {
+			rows = append(rows, t[i])
 		}
 	}
 	return rows

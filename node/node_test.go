@@ -117,7 +117,7 @@ func conclude(t *testing.T, a, b *partyNode) {
 	for _, n := range []*partyNode{a, b} {
 		n.until(t, "the pact is in force", func(tx *ledger.Tx) bool {
 			p, row, ok, err := n.Catalogue.Pact(tx, "kr-jp-2016", time.Now())
-			return err == nil && ok && p.Phase(row.Life, n.Card.Party, time.Now()).Transfers()
+			return err == nil && ok && p.Phase(row.Life, time.Now()).Transfers()
 		})
 	}
 }

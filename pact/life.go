@@ -1,6 +1,8 @@
 package pact
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,6 +19,7 @@ const (
 	Approved        Phase = "approved"
 	Signed          Phase = "signed"
 	Notified        Phase = "notified" // by some of the parties
+	Provisional     Phase = "applied-provisionally"
 	Active          Phase = "in-force"
 	NoticeGiven     Phase = "notice-given"
 	NoticeSuspended Phase = "notice-suspended"
@@ -26,7 +29,15 @@ const (
 
 // Transfers reports whether new products may move in this phase. Protection
 // of what was received never depends on it.
-func (p Phase) Transfers() bool { return p == Active || p == NoticeGiven || p == NoticeSuspended }
+func (p Phase) Transfers() bool {
+	return p == Provisional || p == Active || p == NoticeGiven || p == NoticeSuspended
+}
+
+// Phases in force, from the freest to the strictest.
+var strict = []Phase{Active, Provisional, NoticeGiven, NoticeSuspended, Terminated}
+
+// ParsePhase reads the name of a phase that a party can declare its reading to be.
+func ParsePhase(s string) (Phase, bool) { return Phase(s), slices.Contains(strict, Phase(s)) }
 
 // Life is a fold of the acts of a pact's life. For each step it keeps when each
 // party took it first, so that the order in which acts of different parties
@@ -39,6 +50,14 @@ type Life struct {
 	Notified   map[act.Party]act.Moment `json:"notified,omitempty"`
 	Cancelled  map[act.Party]act.Moment `json:"cancelled,omitempty"`
 	Notices    []Notice                 `json:"notices,omitempty"`
+	Readings   map[act.Party]Reading    `json:"readings,omitempty"`
+	Last       act.Moment               `json:"last"` // of the last formal step: a reading from before it is void
+}
+
+// Reading is how a party declares that it reads the pact's state.
+type Reading struct {
+	Phase Phase      `json:"phase"`
+	At    act.Moment `json:"at"`
 }
 
 // Notice is a notice of termination and what became of it.
@@ -60,6 +79,18 @@ func (l Life) Apply(a act.Act) Life {
 			n[k] = v
 		}
 		return n
+	}
+	if b, ok := a.Body.(act.Interpretation); ok {
+		phase, known := ParsePhase(b.Phase)
+		if old, had := l.Readings[a.From]; known && (!had || !a.At.Before(old.At.Time)) {
+			m := map[act.Party]Reading{}
+			maps.Copy(m, l.Readings)
+			m[a.From], l.Readings = Reading{phase, a.At}, m
+		}
+		return l
+	}
+	if a.At.After(l.Last.Time) {
+		l.Last = a.At
 	}
 	switch a.Kind {
 	case act.PactProposed:
@@ -106,7 +137,7 @@ func (p *Pact) all(m map[act.Party]act.Moment) (last time.Time, ok bool) {
 	return last, true
 }
 
-// Since returns when the pact entered into force.
+// Since returns when the pact entered into force, or will.
 func (p *Pact) Since(l Life) (time.Time, bool) {
 	signed, ok := p.all(l.Signed)
 	if !ok || p.Terms.Start == "signature" {
@@ -116,7 +147,16 @@ func (p *Pact) Since(l Life) (time.Time, bool) {
 	if notified.Before(signed) {
 		notified = signed
 	}
+	if n := notified.In(p.Zone); ok && p.Terms.Start == "first-of-month" {
+		notified = time.Date(n.Year(), n.Month()+2, 1, 0, 0, 0, 0, p.Zone)
+	}
 	return notified, ok
+}
+
+// provisional reports whether the pact is applied before its entry into force.
+func (p *Pact) provisional(l Life, now time.Time) bool {
+	signed, ok := p.all(l.Signed)
+	return ok && !p.Terms.Provisional.IsZero() && !now.Before(p.Terms.Provisional) && !now.Before(signed)
 }
 
 // TermEnd returns the end of the term that t lies in, in the pact's zone: the
@@ -128,10 +168,12 @@ func (p *Pact) TermEnd(l Life, t time.Time) (end time.Time, ok bool) {
 	}
 	since = since.In(p.Zone)
 	month, date := since.Month(), since.Day()
-	if a, err := time.Parse("01-02", p.Terms.Anniversary); err == nil && p.Terms.Anniversary != "" {
-		month, date = a.Month(), a.Day()
+	if p.Terms.date != 0 {
+		month, date = p.Terms.month, p.Terms.date
 	}
-	for y := since.Year() + p.Terms.Years; ; y += p.Terms.Years {
+	first, years := since.Year()+p.Terms.Years, p.Terms.Years
+	k := max(0, (t.In(p.Zone).Year()-first)/years-1) // whole terms that have passed for certain
+	for y := first + k*years; ; y += years {
 		if end = time.Date(y, month, date, 0, 0, 0, 0, p.Zone); end.After(t) {
 			return end, true
 		}
@@ -142,16 +184,23 @@ func (p *Pact) TermEnd(l Life, t time.Time) (end time.Time, ok bool) {
 // the term that t lies in (R55).
 func (p *Pact) Deadline(l Life, t time.Time) (time.Time, bool) {
 	end, ok := p.TermEnd(l, t)
-	return end.Add(-p.Terms.Notice), ok
+	return p.notice(end), ok
 }
 
-// Phase reads a life at a moment, as own reads it. A notice counts from the
-// moment it was given; one that came too late ends the next term (R55). A notice
-// that was suspended before it took effect does not end the pact while the
-// suspension stands.
-func (p *Pact) Phase(l Life, own act.Party, now time.Time) Phase {
+// notice returns the moment that lies the time of a notice before the end of a term.
+func (p *Pact) notice(end time.Time) time.Time {
+	return end.AddDate(0, -p.Terms.NoticeMonths, 0).Add(-p.Terms.Notice)
+}
+
+// Phase reads a life at a moment. A notice counts from the moment it was given;
+// one that came too late ends the next term (R55). A notice that was suspended
+// before it took effect does not end the pact while the suspension stands.
+func (p *Pact) Phase(l Life, now time.Time) Phase {
 	since, in := p.Since(l)
 	if !in || now.Before(since) {
+		if len(l.Cancelled) == 0 && p.provisional(l, now) {
+			return Provisional
+		}
 		return p.before(l)
 	}
 	phase := Active
@@ -174,16 +223,137 @@ func (p *Pact) Phase(l Life, own act.Party, now time.Time) Phase {
 	return phase
 }
 
+// Stands reads a life at a moment and, where a party declares another reading,
+// takes the stricter: what a ruling on new transfers asks. A reading never
+// widens what the acts allow, and a formal step after it makes it void.
+func (p *Pact) Stands(l Life, now time.Time) Phase {
+	phase := p.Phase(l, now)
+	if !phase.Transfers() {
+		return phase
+	}
+	for q, r := range l.Readings {
+		if p.declared(l, q, r, now) && slices.Index(strict, r.Phase) > slices.Index(strict, phase) {
+			phase = r.Phase
+		}
+	}
+	return phase
+}
+
+func (p *Pact) declared(l Life, q act.Party, r Reading, now time.Time) bool {
+	return p.Has(q) && !r.At.Before(l.Last.Time) && !now.Before(r.At.Time)
+}
+
+// Reads returns how q reads the pact: as it declared, or as the acts say.
+func (p *Pact) Reads(l Life, q act.Party, now time.Time) Phase {
+	phase := p.Phase(l, now)
+	if r, ok := l.Readings[q]; ok && phase.Transfers() && p.declared(l, q, r, now) {
+		return r.Phase
+	}
+	return phase
+}
+
+// Disputed reports whether the parties read the pact's state differently.
+func (p *Pact) Disputed(l Life, now time.Time) bool {
+	for i := range p.Parties {
+		if p.Reads(l, p.Parties[i].ID, now) != p.Reads(l, p.Parties[0].ID, now) {
+			return true
+		}
+	}
+	return false
+}
+
 // ends returns when a notice given at a moment takes effect.
 func (p *Pact) ends(l Life, given time.Time) time.Time {
 	end, ok := p.TermEnd(l, given)
 	if !ok {
-		return given.Add(p.Terms.Notice)
+		return given.In(p.Zone).AddDate(0, p.Terms.NoticeMonths, 0).Add(p.Terms.Notice)
 	}
-	if !given.Before(end.Add(-p.Terms.Notice)) {
+	if !given.Before(p.notice(end)) {
 		end, _ = p.TermEnd(l, end)
 	}
 	return end
+}
+
+// Due is what comes next for a pact.
+type Due struct {
+	At   time.Time // zero: no date, but somebody's step is open
+	What string
+	Who  []act.Party
+}
+
+// Due says what is open or comes next.
+func (p *Pact) Due(l Life, now time.Time) Due {
+	missing := func(m map[act.Party]act.Moment) (who []act.Party) {
+		for i := range p.Parties {
+			if _, done := m[p.Parties[i].ID]; !done {
+				who = append(who, p.Parties[i].ID)
+			}
+		}
+		return who
+	}
+	switch phase := p.Phase(l, now); phase {
+	case Terminated, Cancelled:
+		return Due{What: "protection of what was shared stays"}
+	case NoticeSuspended:
+		return Due{What: "the suspended notice is withdrawn or renewed", Who: noticing(l)}
+	case NoticeGiven:
+		return Due{At: p.end(l, now), What: "the pact ends"}
+	case Active:
+		if at, ok := p.Deadline(l, now); ok && now.Before(at) {
+			return Due{At: at, What: "last moment for a notice"}
+		}
+		if at, ok := p.TermEnd(l, now); ok {
+			return Due{At: at, What: "the pact is extended"}
+		}
+		return Due{What: "in force without end"}
+	default:
+		if since, ok := p.Since(l); ok {
+			return Due{At: since, What: "entry into force"}
+		}
+		if who := missing(l.Signed); len(who) > 0 {
+			return Due{What: "signature", Who: who}
+		}
+		return Due{What: "notification", Who: missing(l.Notified)}
+	}
+}
+
+func noticing(l Life) (who []act.Party) {
+	for i := range l.Notices {
+		if l.Notices[i].Withdrawn == nil && !slices.Contains(who, l.Notices[i].By) {
+			who = append(who, l.Notices[i].By)
+		}
+	}
+	return who
+}
+
+// end returns when the first open notice takes effect.
+func (p *Pact) end(l Life, now time.Time) (end time.Time) {
+	for i := range l.Notices {
+		if n := &l.Notices[i]; n.Withdrawn == nil && !now.Before(n.At.Time) {
+			if e := p.ends(l, n.At.Time); end.IsZero() || e.Before(end) {
+				end = e
+			}
+		}
+	}
+	return end
+}
+
+// reminders are the days before a notice deadline on which people are reminded.
+var reminders = []int{91, 100, 120}
+
+// Reminder says that a notice deadline is near: the words of the latest reminder
+// that is due, or none.
+func (p *Pact) Reminder(l Life, now time.Time) string {
+	at, ok := p.Deadline(l, now)
+	if !ok || p.Phase(l, now) != Active || !now.Before(at) {
+		return ""
+	}
+	for _, d := range reminders {
+		if !now.Before(at.AddDate(0, 0, -d)) {
+			return fmt.Sprintf("less than %d days to the last moment for a notice, %s", d, at.In(p.Zone).Format(time.RFC3339))
+		}
+	}
+	return ""
 }
 
 func (p *Pact) before(l Life) Phase {

@@ -34,7 +34,7 @@ func TestShipped(t *testing.T) {
 			t.Errorf("%s: %d, %v", m, r, ok)
 		}
 	}
-	if r, _ := p.Table.Equivalent(2, "KR", on); r.Mark.Text != "군사II급비밀" {
+	if r := p.Stamp(2, "KR", on); len(r) != 1 || r[0].Text != "군사II급비밀" {
 		t.Errorf("equivalent %v", r)
 	}
 	if _, ok := p.Table.Rank(act.Mark{Party: "JP", Text: "極秘"}, on.AddDate(-1, 0, 0)); ok {
@@ -59,8 +59,8 @@ func TestProblems(t *testing.T) {
 		"each stands once":              {"- id: JP", "- id: KR"},
 		"stands twice":                  {"mark: 特定秘密", "mark: 極秘"},
 		"is of nobody":                  {"party: JP, mark: 秘", "party: US, mark: 秘"},
-		"the ceiling is a term":         {"ceiling: SECRET", "ceiling: TOP"},
-		"the ceiling of a channel":      {"courier: SECRET", "courier: TOP"},
+		"is no term of the table":       {"ceiling: SECRET", "ceiling: TOP"},
+		"\"TOPMOST\" is no term":        {"courier: SECRET", "courier: TOPMOST"},
 		"is no clause":                  {"clauses: [channels]", "clauses: [magic]"},
 		"no article keeps the clause":   {"clauses: [in-force]", "record: a record"},
 		"numbered in order":             {"- number: 3\n", "- number: 4\n"},
@@ -122,7 +122,7 @@ func TestHistory(t *testing.T) {
 		for _, by := range x.by {
 			l = l.Apply(step(x.kind, by, at(x.at)))
 		}
-		if got := p.Phase(l, "KR", at(x.at)); got != x.phase {
+		if got := p.Phase(l, at(x.at)); got != x.phase {
 			t.Errorf("%s %s: %s, want %s", x.at, x.kind, got, x.phase)
 		}
 	}
@@ -152,11 +152,11 @@ func TestNotice(t *testing.T) {
 	}{{deadline.Add(-time.Millisecond), 2019}, {deadline, 2020}} {
 		n := l.Apply(step(act.PactNotice, "KR", x.given))
 		end := time.Date(x.end, 11, 23, 0, 0, 0, 0, p.Zone)
-		if got := p.Phase(n, "JP", end.Add(-time.Millisecond)); got != pact.NoticeGiven || !got.Transfers() {
+		if got := p.Phase(n, end.Add(-time.Millisecond)); got != pact.NoticeGiven || !got.Transfers() {
 			t.Errorf("given %s: before the end it is %s", x.given, got)
 		}
 		for _, later := range []time.Duration{0, time.Hour, 100 * 365 * 24 * time.Hour} {
-			if got := p.Phase(n, "JP", end.Add(later)); got != pact.Terminated || got.Transfers() {
+			if got := p.Phase(n, end.Add(later)); got != pact.Terminated || got.Transfers() {
 				t.Errorf("given %s: after the end it is %s", x.given, got)
 			}
 		}
@@ -171,12 +171,12 @@ func TestOrder(t *testing.T) {
 	for i := range steps {
 		var l pact.Life
 		for j := range steps {
-			if p.Phase(l, "KR", at).Transfers() {
+			if p.Phase(l, at).Transfers() {
 				t.Error("in force too early")
 			}
 			l = l.Apply(steps[(i+j)%len(steps)])
 		}
-		if got := p.Phase(l, "KR", at); got != pact.Active {
+		if got := p.Phase(l, at); got != pact.Active {
 			t.Errorf("from step %d on: %s", i, got)
 		}
 	}

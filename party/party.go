@@ -49,11 +49,11 @@ func digits(s string) string {
 }
 
 // Holds reports whether p holds office o. A leaver holds none.
-func Holds(p act.Person, o act.Office) bool { return !p.Left && slices.Contains(p.Offices, o) }
+func Holds(p *act.Person, o act.Office) bool { return !p.Left && slices.Contains(p.Offices, o) }
 
 // Cleared returns the rank that p is cleared for under a table. An expired
 // clearance is none.
-func Cleared(p act.Person, t marking.Table, own act.Party, now time.Time) (rank int, ok bool) {
+func Cleared(p *act.Person, t marking.Table, own act.Party, now time.Time) (rank int, ok bool) {
 	if p.Left || p.Clearance == "" || !now.Before(p.Until.Time) {
 		return 0, false
 	}
@@ -61,7 +61,7 @@ func Cleared(p act.Person, t marking.Table, own act.Party, now time.Time) (rank 
 }
 
 // Needs reports whether p needs to know products of a pact for a purpose.
-func Needs(p act.Person, id act.PactID, purpose string, now time.Time) bool {
+func Needs(p *act.Person, id act.PactID, purpose string, now time.Time) bool {
 	if p.Left || !now.Before(p.Until.Time) {
 		return false
 	}

@@ -7,6 +7,7 @@ import (
 	"crypto/sha512"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"entente/act"
 )
@@ -37,6 +38,14 @@ func About(a act.Act) (act.Number, bool) {
 		return b.Number, true
 	case act.Loan:
 		return b.Number, true
+	case act.Consent:
+		return b.Number, true
+	case act.Copy:
+		return b.Number, true
+	case act.Reclassification:
+		return b.Number, true
+	case act.Certificate:
+		return b.Number, true
 	}
 	return "", false
 }
@@ -54,6 +63,26 @@ type Custody struct {
 	Openings []Opening             `json:"openings,omitempty"`
 	Asking   bool                  `json:"asking,omitempty"` // an asking for the originator's share is not answered yet
 	Loans    []Loan                `json:"loans,omitempty"`
+
+	Text         act.Sum                        `json:"text"`                   // the pact's text at its release: the terms that it keeps
+	Reclassified []Remark                       `json:"reclassified,omitempty"` // its later marks; the original stays in the manifest
+	Copies       []act.Copy                     `json:"copies,omitempty"`       // made here
+	Destroyed    map[act.Party]*act.Certificate `json:"destroyed,omitempty"`
+}
+
+// Remark is a mark that the originator gave later.
+type Remark struct {
+	Mark act.Mark   `json:"mark"`
+	At   act.Moment `json:"at"`
+}
+
+// Mark is the mark that holds now, and the day by whose table it is read: the
+// manifest's, or the originator's last.
+func (c *Custody) Mark(m *act.Manifest) (act.Mark, time.Time) {
+	if n := len(c.Reclassified); n > 0 {
+		return c.Reclassified[n-1].Mark, c.Reclassified[n-1].At.Time
+	}
+	return m.Mark, m.Made.Time
 }
 
 // Signed is who did something, and when.
@@ -104,7 +133,7 @@ func (c Custody) Apply(index int64, a act.Act) Custody {
 			c.Asked = &s
 			return c
 		}
-		c.From, c.Entry, c.Released = a.From, index, s
+		c.From, c.Entry, c.Released, c.Text = a.From, index, s, b.Text
 	case act.Receipt:
 		if slices.Contains(c.Manifest.Recipients, a.From) && b.Vault == c.Seal.Vault {
 			c.Received = with(c.Received, a.From, Receipt{a.At, index, b.Mark})
@@ -116,6 +145,9 @@ func (c Custody) Apply(index int64, a act.Act) Custody {
 			c.Refused = with(c.Refused, a.From, Refusal{a.At, b.Because})
 		}
 	case act.Opening:
+		if a.From != c.Manifest.Originator && !slices.Contains(c.Manifest.Recipients, a.From) {
+			return c
+		}
 		c.Openings = append(slices.Clone(c.Openings), Opening{a.At, a.From, b.Person, b.Purpose})
 		c.Loans = slices.Clone(c.Loans)
 		for i := range c.Loans {
@@ -124,8 +156,16 @@ func (c Custody) Apply(index int64, a act.Act) Custody {
 				break
 			}
 		}
+	case act.Reclassification:
+		if a.From == c.Manifest.Originator {
+			c.Reclassified = append(slices.Clone(c.Reclassified), Remark{b.Mark, a.At})
+		}
+	case act.Copy:
+		c.Copies = append(slices.Clone(c.Copies), b)
+	case act.Certificate:
+		c.Destroyed = with(c.Destroyed, a.From, &b)
 	case act.Asking:
-		c.Asking = true
+		c.Asking = c.Asking || slices.Contains(c.Manifest.Recipients, a.From)
 	case act.Loan:
 		if a.From == c.Manifest.Originator {
 			c.Asking = c.Asking && b.Asking == nil

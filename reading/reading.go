@@ -56,25 +56,38 @@ type Denied struct{ Ruling ruling.Ruling }
 // Error implements error.
 func (d *Denied) Error() string { return "not opened: " + d.Ruling.String() }
 
-// Consider rules on a reading and changes nothing.
-func (r *Room) Consider(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.Ruling, error) {
+// facts gathers what every use of a product is ruled on.
+func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.ReadFacts, error) {
 	cu, ok, err := r.Catalogue.Product(tx, n)
 	if err != nil {
-		return cu, ruling.Ruling{}, err
+		return cu, ruling.ReadFacts{}, err
 	}
 	person, _, err := r.Catalogue.Person(tx, name)
 	if err != nil {
-		return cu, ruling.Ruling{}, err
+		return cu, ruling.ReadFacts{}, err
 	}
 	f := ruling.ReadFacts{Own: r.Own, Person: person, Purpose: purpose, Now: r.Now()}
-	if ok {
-		p, row, _, err := r.Catalogue.Pact(tx, cu.Manifest.Pact, r.Now())
+	if ok && cu.From != "" {
+		// A product keeps the terms that it was released under (R57).
+		p, row, _, err := r.Catalogue.PactUnder(tx, cu.Manifest.Pact, cu.Text)
 		if err != nil {
-			return cu, ruling.Ruling{}, err
+			return cu, f, err
 		}
 		f.Pact, f.Life, f.Manifest, f.Custody = p, row.Life, cu.Manifest, cu
+		if f.Consents, err = r.Catalogue.Consents(tx, n, cu.Manifest.Lineage...); err != nil {
+			return cu, f, err
+		}
 	}
-	return cu, ruling.Read(f), nil
+	return cu, f, nil
+}
+
+// Consider rules on a reading and changes nothing.
+func (r *Room) Consider(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.Ruling, error) {
+	cu, f, err := r.facts(tx, n, name, purpose)
+	if err != nil {
+		return cu, ruling.Ruling{}, err
+	}
+	return cu, ruling.Read(&f), nil
 }
 
 // Open opens product n for a person and a purpose.

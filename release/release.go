@@ -19,6 +19,7 @@ import (
 	"entente/catalogue"
 	"entente/ledger"
 	"entente/pact"
+	"entente/product"
 	"entente/ruling"
 	"entente/seal"
 	"entente/vault"
@@ -45,6 +46,7 @@ type Draft struct {
 	Event     *act.Event    `json:"event,omitempty"`
 	Footprint *act.Box      `json:"footprint,omitempty"`
 	Lineage   []act.Lineage `json:"lineage,omitempty"`
+	Mandate   *act.Digest   `json:"mandate,omitempty"` // the standing authority that it goes under
 }
 
 // Office releases. Fill every field.
@@ -93,6 +95,7 @@ type considered struct {
 	row      catalogue.Row
 	partners []catalogue.Partner
 	ruling   ruling.Ruling
+	spends   []act.Digest // consents
 }
 
 // consider gathers the facts in tx and rules.
@@ -134,19 +137,78 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		}
 		notified = notified && partner.Notified[officer.Name] == officer.Key && officer.Key != ""
 	}
-	blocked, err := o.Catalogue.Blocked(tx, d.Pact)
-	if err != nil {
+	f := ruling.ReleaseFacts{
+		Pact: p, Life: row.Life, Own: o.Card.Party, Officer: officer, Channel: "electronic", Now: o.Now(), House: o.House(),
+		Notified: notified && len(c.partners) == len(to) && len(to) > 0,
+	}
+	if f.Blocked, err = o.Catalogue.Blocked(tx, d.Pact); err != nil {
 		return c, err
 	}
-	drafter := ""
-	if approver != "" {
-		drafter = d.As
+	if f.Sources, err = o.sources(tx, &c.manifest); err != nil {
+		return c, err
 	}
-	c.ruling = ruling.Release(ruling.ReleaseFacts{
-		Pact: p, Life: row.Life, Own: o.Card.Party, Manifest: c.manifest, Officer: officer, Drafter: drafter,
-		Notified: notified && len(c.partners) == len(to) && len(to) > 0, Channel: "electronic", Now: o.Now(), Blocked: blocked, House: o.House(),
-	})
+	if f.Consents, err = o.Catalogue.Consents(tx, n, d.Lineage...); err != nil {
+		return c, err
+	}
+	if f.Mandate, err = o.mandate(tx, d); err != nil {
+		return c, err
+	}
+	if approver != "" {
+		f.Drafter = d.As
+	}
+	f.Manifest = c.manifest
+	c.ruling = ruling.Release(&f)
+	for _, k := range f.Consents {
+		if c.ruling.Allowed && k.Deed == "pass-on" && slices.Contains(to, k.Recipient) && k.Purpose == d.Purpose && !k.Withdrawn && k.Used < k.Uses && o.Now().Before(k.Until.Time) {
+			c.spends = append(c.spends, k.Act)
+		}
+	}
 	return c, nil
+}
+
+// sources gathers what the product was made from, and adds its origins and
+// caveats: a derived product has those of every input (R9).
+func (o *Office) sources(tx *ledger.Tx, m *act.Manifest) (all []ruling.Source, err error) {
+	for _, l := range m.Lineage {
+		cu, ok, err := o.Catalogue.Product(tx, l.Of)
+		if err != nil {
+			return nil, err
+		}
+		s := ruling.Source{Manifest: cu.Manifest}
+		if ok && cu.From != "" {
+			if s.Pact, _, _, err = o.Catalogue.PactUnder(tx, cu.Manifest.Pact, cu.Text); err != nil {
+				return nil, err
+			}
+			s.Mark, s.On = cu.Mark(&cu.Manifest)
+			m.Origins = union(m.Origins, cu.Manifest.Origins)
+			m.Caveats = union(m.Caveats, cu.Manifest.Caveats)
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func union[T ~string](a, b []T) []T {
+	all := append(slices.Clone(a), b...)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// mandate finds the standing authority that the draft claims.
+func (o *Office) mandate(tx *ledger.Tx, d Draft) (*product.Mandate, error) {
+	if d.Mandate == nil {
+		return nil, nil
+	}
+	all, err := o.Catalogue.Mandates(tx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].Act == *d.Mandate {
+			return &all[i], nil
+		}
+	}
+	return &product.Mandate{}, nil // it covers nothing: the ruling says so
 }
 
 // Release seals content and enters its release, or a draft that waits for a
@@ -178,7 +240,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 			return &Refused{now.ruling}
 		}
 		slip.Ruling = now.ruling
-		slip.Entry, err = o.enter(ctx, tx, kind, d.As, c.manifest, act.Release{Manifest: c.manifest, Seal: sealed, Basis: basis(now.ruling)})
+		slip.Entry, err = o.enter(ctx, tx, kind, d.As, c.manifest, act.Release{Manifest: c.manifest, Seal: sealed, Text: now.row.Text, Basis: basis(now.ruling), Mandate: d.Mandate, Consents: now.spends})
 		return err
 	})
 	return slip, o.denied(ctx, d.As, n, d.Purpose, err)
@@ -284,7 +346,7 @@ func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, er
 			return &Refused{c.ruling}
 		}
 		slip.To, slip.Sealed = m.Recipients, cu.Seal.Size
-		slip.Entry, err = o.enter(ctx, tx, act.ProductReleased, as, m, act.Release{Manifest: m, Seal: cu.Seal, Drafter: cu.Asked.By, Basis: basis(c.ruling)})
+		slip.Entry, err = o.enter(ctx, tx, act.ProductReleased, as, m, act.Release{Manifest: m, Seal: cu.Seal, Text: c.row.Text, Consents: c.spends, Drafter: cu.Asked.By, Basis: basis(c.ruling)})
 		return err
 	})
 	return slip, o.denied(ctx, as, n, purpose, err)

@@ -1,9 +1,13 @@
-// Package ruling decides: may this be released, accepted, read, done?
+// Package ruling decides: may this be released, accepted, read, passed on,
+// copied, translated, reclassified, destroyed?
 //
-// Each of [Release], [Accept], [Read] and [Pact] is pure: the same facts give the
-// same ruling, on both sides, on an auditor's laptop, ten years later. The
-// answer is no unless every gate says yes. A ruling cites the articles that
+// Each of [Release], [Accept], [Read], [Do] and [Pact] is pure: the same facts
+// give the same ruling, on both sides, on an auditor's laptop, ten years later.
+// The answer is no unless every gate says yes. A ruling cites the articles that
 // decided; a refusal lists every failing gate, with what would cure it.
+//
+// The answers must not be changed by their caller: an allowed ruling shares
+// its articles and marks with the pact, so that it costs no memory.
 package ruling
 
 import (
@@ -39,57 +43,133 @@ func (r Ruling) String() string {
 }
 
 // House is a party's own rule on top of its pacts: it narrows, never widens.
+// Richer law of a party's own is a policy: see package house.
 type House struct {
 	SecondPersonFrom int `json:"second_person_from,omitempty"` // rank from which two persons release; 0: never
 }
 
-// gates collects the grounds of a refusal.
+// gates collects the grounds of a refusal. Words are put together only when a
+// gate is shut.
 type gates struct {
 	p      *pact.Pact
 	failed []act.Reason
 }
 
-// gate fails, citing the article that keeps clause c, unless ok.
-func (g *gates) gate(ok bool, c pact.Clause, text, cure string) {
-	if ok {
-		return
-	}
+// shut refuses, citing the article that keeps clause c.
+func (g *gates) shut(c pact.Clause, cure string, text ...string) {
 	article := "house rule"
 	if g.p != nil {
 		if r, cited := g.p.Cite(c); cited {
 			article = r[0].Article
 		}
 	}
-	g.failed = append(g.failed, act.Reason{Article: article, Text: text, Cure: cure})
+	g.failed = append(g.failed, act.Reason{Article: article, Text: strings.Join(text, ""), Cure: cure})
 }
 
-var noPact = []act.Reason{{Article: "no pact", Text: "no pact of this name is known here", Cure: "propose the pact, or name another: 'entente pacts' lists them"}}
-
-// moves asks what release and acceptance both ask of a product.
-func (g *gates) moves(l pact.Life, own act.Party, m *act.Manifest, channel string, now time.Time, blocked string) (rank int) {
-	p := g.p
-	phase := p.Phase(l, own, now)
-	g.gate(phase.Transfers(), pact.InForce, "the pact is not in force: it is "+string(phase), cureOf(phase))
-	g.gate(blocked == "", pact.InForce, "the pact is blocked: "+blocked, "upgrade the node")
-	g.gate(slices.Contains(p.Subjects, m.Subject), pact.Subjects, "the subject is outside the pact", "choose one of: "+strings.Join(p.Subjects, ", "))
-	g.gate(slices.Contains(p.Forms, m.Form), pact.Subjects, "the form is outside the pact", "choose one of: "+strings.Join(p.Forms, ", "))
-	g.gate(p.Names(m.Purpose), pact.Purpose, "the purpose is outside the pact", "choose a purpose that the pact names, or have the pact amended")
-	rank, known := p.Table.Rank(m.Mark, m.Made.Time)
-	g.gate(known, pact.Markings, "the marking is not in the pact's table on this date", "use a mark of the table; a higher one may not be shared under this pact")
-	g.gate(!known || rank <= p.Ceiling, pact.Markings, "the marking is above the pact's ceiling", "share it under a pact with a higher ceiling, or not at all")
-	ceiling, open := p.Channels[channel]
-	g.gate(open, pact.Channels, "the pact knows no channel called "+channel, "use a channel that the pact names")
-	g.gate(!open || !known || rank <= ceiling, pact.Channels, "the marking is above this channel's ceiling", "send it by another channel")
-	g.gate(m.Mark.Party == m.Originator, pact.Markings, "the marking is not of the originator's own scheme", "mark it in the originator's scheme")
-	for _, o := range m.Origins {
-		g.gate(o == m.Originator, pact.ThirdParty, "it holds information of "+string(o)+", whose written approval is missing", "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry")
+// ruled is the answer when all gates have been asked.
+func (g *gates) ruled(deed string, as []act.Mark, second bool) Ruling {
+	if g.failed != nil {
+		return Ruling{Because: g.failed}
 	}
-	g.gate(len(m.Recipients) > 0, pact.ThirdParty, "it has no recipient", "name a party of the pact")
-	for _, to := range m.Recipients {
-		g.gate(p.Has(to), pact.ThirdParty, string(to)+" is no party to the pact", "release it to parties of the pact only")
-		g.gate(to != m.Originator, pact.ThirdParty, "the originator cannot be a recipient", "leave it out")
+	return Ruling{Allowed: true, Because: g.p.Grounds(deed), As: as, Duties: duties[deed], SecondPerson: second}
+}
+
+var (
+	noPact  = []act.Reason{{Article: "no pact", Text: "no pact of this name is known here", Cure: "propose the pact, or name another: 'entente pacts' lists them"}}
+	unknown = []act.Reason{{Article: "need to know", Text: "no product of this number may be read by this person", Cure: "ask the registry"}}
+)
+
+var duties = map[string][]string{
+	"transfer":  {"mark with the provider's name and the own equivalent", "receipt signed by the final recipient", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"},
+	"read":      {"mark with the provider's name and the own equivalent", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"},
+	"pass-on":   {"all original marks stay", "the approval of each originator goes with it", "the recipient protects it at least equally"},
+	"copy":      {"all original marks are reproduced", "the copy is numbered and has a holder", "the same controls as the original"},
+	"translate": {"the marks in both languages", "a note that it contains information of its originator", "by a cleared translator"},
+	"downgrade": {"every copy and every derived product is marked anew", "report back to the originator"},
+	"destroy":   {"a certificate with method and witness, without content"},
+}
+
+// movement is what release and acceptance both ask of a product.
+type movement struct {
+	life     *pact.Life
+	manifest *act.Manifest
+	channel  string
+	hub      Hub
+	blocked  string
+	consents []product.Consent
+	now      time.Time
+}
+
+// Hub is who passes a product on, on its way.
+type Hub struct {
+	Party act.Party // empty: nobody
+	Reads bool      // it can open the product
+}
+
+func (g *gates) moves(f movement) (rank int) {
+	p, m := g.p, f.manifest
+	if phase := p.Stands(*f.life, f.now); !phase.Transfers() {
+		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
+	}
+	if f.blocked != "" {
+		g.shut(pact.InForce, "upgrade the node", "the pact is blocked: ", f.blocked)
+	}
+	if !slices.Contains(p.Subjects, m.Subject) {
+		g.shut(pact.Subjects, "choose one of: "+strings.Join(p.Subjects, ", "), "the subject is outside the pact")
+	}
+	if !slices.Contains(p.Forms, m.Form) {
+		g.shut(pact.Subjects, "choose one of: "+strings.Join(p.Forms, ", "), "the form is outside the pact")
+	}
+	if p.Use != "free" && !p.Names(m.Purpose) {
+		g.shut(pact.Purpose, "choose a purpose that the pact names, or have the pact amended", "the purpose is outside the pact")
+	}
+	rank, known := p.Table.Rank(m.Mark, m.Made.Time)
+	switch {
+	case !known:
+		g.shut(pact.Markings, "use a mark of the table; a higher one may not be shared under this pact", "the marking is not in the pact's table on this date")
+	case rank > p.Ceiling:
+		g.shut(pact.Markings, "share it under a pact with a higher ceiling, or not at all", "the marking is above the pact's ceiling")
+	case rank < p.Floor:
+		g.shut(pact.Markings, "share it outside this pact", "the marking is below what the pact covers")
+	}
+	if m.Mark.Party != m.Originator {
+		g.shut(pact.Markings, "mark it in the originator's scheme", "the marking is not of the originator's own scheme")
+	}
+	if f.hub.Party != "" && f.hub.Reads && (!p.Hub.Reads || p.Hub.Party != f.hub.Party) {
+		g.shut(pact.ThirdParty, "seal it to its recipients alone, or have the pact name the hub as a recipient", "a hub that the pact does not name as a recipient could read it")
+	}
+	if len(m.Recipients) == 0 {
+		g.shut(pact.ThirdParty, "name a party of the pact", "it has no recipient")
+	}
+	for i := range m.Recipients {
+		g.reaches(f, m.Recipients[i], rank, known)
+	}
+	for _, o := range m.Origins {
+		if o == m.Originator {
+			continue
+		}
+		for _, to := range m.Recipients {
+			if to != o && !approved(f.consents, o, "pass-on", to, m.Purpose, f.now) {
+				g.shut(pact.ThirdParty, "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry", "it holds information of ", string(o), ", whose written approval is missing")
+			}
+		}
 	}
 	return rank
+}
+
+// reaches asks whether a product may go to one recipient by this way.
+func (g *gates) reaches(f movement, to act.Party, rank int, known bool) {
+	p, m := g.p, f.manifest
+	switch limit, open := p.Limit(m.Originator, to, f.channel); {
+	case !p.Has(to):
+		g.shut(pact.ThirdParty, "release it to parties of the pact only", string(to), " is no party to the pact")
+	case to == m.Originator:
+		g.shut(pact.ThirdParty, "leave it out", "the originator cannot be a recipient")
+	case !open:
+		g.shut(pact.Channels, "use a channel that the pact names", "the pact knows no channel called ", f.channel, " from ", string(m.Originator), " to ", string(to))
+	case known && rank > limit:
+		g.shut(pact.Channels, "send it by another channel", "the marking is above this channel's ceiling")
+	}
 }
 
 func cureOf(p pact.Phase) string {
@@ -102,75 +182,163 @@ func cureOf(p pact.Phase) string {
 	return "every party signs it and notifies that its domestic procedures are complete: 'entente pact notify'"
 }
 
+// approved reports whether o approved this deed, recipient and purpose, and the
+// approval is not used up, expired or withdrawn.
+func approved(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time) bool {
+	for i := range all {
+		c := &all[i]
+		if c.By == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && !c.Withdrawn && c.Used < c.Uses && !now.Before(c.Given.Time) && now.Before(c.Until.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether a mandate lets m go at once.
+func covers(d *product.Mandate, p *pact.Pact, m *act.Manifest, rank int, now time.Time) bool {
+	most, ok := p.Table.Rank(d.Mark, m.Made.Time)
+	return ok && rank <= most && d.Pact == m.Pact && d.Kind == m.Kind && d.Subject == m.Subject && d.Purpose == m.Purpose &&
+		!d.Withdrawn && !now.Before(d.Given.Time) && now.Before(d.Until.Time)
+}
+
+// Source is a product that another was made from, under the terms that it keeps.
+type Source struct {
+	Pact     *pact.Pact // nil: it is not known here
+	Manifest act.Manifest
+	Mark     act.Mark // that holds now
+	On       time.Time
+}
+
+// derives asks that a product made from others obeys every pact of its origins:
+// the union of their restrictions, the intersection of their release lists (R9, R11, R14).
+func (g *gates) derives(f *ReleaseFacts) {
+	m := &f.Manifest
+	for i := range f.Sources {
+		s := &f.Sources[i]
+		n := string(s.Manifest.Number)
+		if s.Pact == nil {
+			g.shut(pact.ThirdParty, "name only products that are here", "it is made from a product that is not known here")
+			continue
+		}
+		for _, o := range s.Manifest.Origins {
+			if !slices.Contains(m.Origins, o) {
+				g.shut(pact.ThirdParty, "name every origin", "it does not name ", string(o), ", an origin of ", n)
+			}
+		}
+		for _, c := range s.Manifest.Caveats {
+			if !slices.Contains(m.Caveats, c) {
+				g.shut(pact.Markings, "carry every caveat over", "it lacks the caveat ", c, " of ", n)
+			}
+		}
+		least, known := s.Pact.Table.Rank(s.Mark, s.On)
+		rank, ok := s.Pact.Table.Rank(m.Mark, m.Made.Time)
+		if !known || !ok || rank < least {
+			g.shut(pact.Markings, "mark it as high as the highest of what it is made from", "it is marked lower than ", n, ", or in a scheme that its pact does not know")
+		}
+		if s.Manifest.Originator == f.Own {
+			continue
+		}
+		for _, to := range m.Recipients {
+			if !slices.Contains(s.Manifest.Recipients, to) && s.Manifest.Originator != to && !approved(f.Consents, s.Manifest.Originator, "pass-on", to, m.Purpose, f.Now) {
+				g.shut(pact.ThirdParty, "ask "+string(s.Manifest.Originator)+" for an approval that names product, recipient, purpose and expiry", n, " was not released to ", string(to))
+			}
+		}
+		if m.Purpose != s.Manifest.Purpose && s.Pact.Use != "free" && (s.Pact.Use != "framework" || !s.Pact.Names(m.Purpose)) && !approved(f.Consents, s.Manifest.Originator, "purpose", "", m.Purpose, f.Now) {
+			g.shut(pact.Purpose, "ask the originator to approve another purpose", n, " was released for another purpose")
+		}
+	}
+}
+
 // ReleaseFacts are what a release is ruled on.
 type ReleaseFacts struct {
 	Pact     *pact.Pact // nil: none is known
 	Life     pact.Life
 	Own      act.Party
 	Manifest act.Manifest
-	Officer  act.Person // who releases
-	Drafter  string     // who drafted it, where another releases
-	Notified bool       // every recipient was notified of the officer
+	Officer  act.Person        // who releases
+	Drafter  string            // who drafted it, where another releases
+	Notified bool              // every recipient was notified of the officer
+	Sources  []Source          // what it was made from
+	Consents []product.Consent // of the originators of what is in it
+	Mandate  *product.Mandate  // the standing authority that is claimed
 	Channel  string
+	Hub      Hub
 	Now      time.Time
 	Blocked  string
 	House    House
 }
 
 // Release rules on sending a product out.
-func Release(f ReleaseFacts) Ruling {
+func Release(f *ReleaseFacts) Ruling {
 	if f.Pact == nil {
 		return Ruling{Because: noPact}
 	}
-	g := &gates{p: f.Pact}
+	g := gates{p: f.Pact}
 	m := &f.Manifest
-	rank := g.moves(f.Life, f.Own, m, f.Channel, f.Now, f.Blocked)
-	g.gate(f.Pact.Has(f.Own) && m.Originator == f.Own, pact.ThirdParty, "only its originator releases it here", "ask the originator")
-	g.gate(party.Holds(f.Officer, act.Releasing), pact.Authorities, "the officer holds no office to release", "a person with the office 'release' does it: 'entente person list'")
-	g.gate(f.Notified, pact.Authorities, "the recipient was not notified of the officer", "compare codes with the recipient first: 'entente pact sign --with'")
-	cleared, ok := party.Cleared(f.Officer, f.Pact.Table, f.Own, f.Now)
-	g.gate(ok && cleared >= rank, pact.Clearance, "the officer's clearance is below the marking or has expired", "an officer who is cleared releases it")
+	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, f.Now})
+	g.derives(f)
+	if !f.Pact.Has(f.Own) || m.Originator != f.Own {
+		g.shut(pact.ThirdParty, "ask the originator", "only its originator releases it here")
+	}
+	if !party.Holds(&f.Officer, act.Releasing) {
+		g.shut(pact.Authorities, "a person with the office 'release' does it: 'entente person list'", "the officer holds no office to release")
+	}
+	if !f.Notified {
+		g.shut(pact.Authorities, "compare codes with the recipient first: 'entente pact sign --with'", "the recipient was not notified of the officer")
+	}
+	g.cleared(&f.Officer, f.Own, rank, f.Now, "an officer who is cleared releases it", "the officer's clearance is below the marking or has expired")
 	second := f.House.SecondPersonFrom > 0 && rank >= f.House.SecondPersonFrom
+	if f.Mandate != nil {
+		_, open := f.Pact.Cite(pact.StandingAuthority)
+		switch {
+		case !open:
+			g.shut(pact.StandingAuthority, "release it in the ordinary way", "the pact knows no standing authority")
+		case !covers(f.Mandate, f.Pact, m, rank, f.Now):
+			g.shut(pact.StandingAuthority, "release it in the ordinary way, or give a mandate that covers it", "the mandate does not cover this product, or has ended")
+		default:
+			second = false
+		}
+	}
 	if f.Drafter != "" {
-		g.gate(f.Drafter != f.Officer.Name, "second-person", "who drafted it does not release it", "another officer approves it: 'entente approve'")
+		if f.Drafter == f.Officer.Name {
+			g.shut("second-person", "another officer approves it: 'entente approve'", "who drafted it does not release it")
+		}
 		second = false
 	}
 	if g.failed != nil {
 		return Ruling{Because: g.failed}
 	}
-	return Ruling{Allowed: true, Because: basis(f.Pact), As: f.stamps(), Duties: duties, SecondPerson: second}
+	return g.ruled("transfer", stamps(f.Pact, m, rank), second)
 }
 
-func (f *ReleaseFacts) stamps() (as []act.Mark) {
-	for _, to := range f.Manifest.Recipients {
-		as = append(as, Stamp(f.Pact, f.Manifest, to)...)
+// cleared asks for a clearance, where the pact asks for one at this rank.
+func (g *gates) cleared(q *act.Person, own act.Party, rank int, now time.Time, cure, text string) {
+	if g.p.Cleared == 0 || rank < g.p.Cleared {
+		return
+	}
+	if r, ok := party.Cleared(q, g.p.Table, own, now); !ok || r < rank {
+		g.shut(pact.Clearance, cure, text)
+	}
+}
+
+func stamps(p *pact.Pact, m *act.Manifest, rank int) (as []act.Mark) {
+	for i, to := range m.Recipients {
+		s := p.Stamp(rank, to, m.Made.Time)
+		if i == 0 {
+			as = s
+			continue
+		}
+		as = append(as[:len(as):len(as)], s...)
 	}
 	return as
 }
 
 // Stamp returns the equivalent mark that p puts beside the original.
-func Stamp(t *pact.Pact, m act.Manifest, p act.Party) []act.Mark {
-	rank, ok := t.Table.Rank(m.Mark, m.Made.Time)
-	if !ok {
-		return nil
+func Stamp(t *pact.Pact, m *act.Manifest, p act.Party) []act.Mark {
+	if rank, ok := t.Table.Rank(m.Mark, m.Made.Time); ok {
+		return t.Stamp(rank, p, m.Made.Time)
 	}
-	row, ok := t.Table.Equivalent(rank, p, m.Made.Time)
-	if !ok {
-		return nil
-	}
-	return []act.Mark{row.Mark}
-}
-
-var duties = []string{"mark with the provider's name and the own equivalent", "receipt signed by the final recipient", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"}
-
-// basis lists the articles that an allowed transfer rests on.
-func basis(p *pact.Pact) (all []act.Reason) {
-	for _, c := range []pact.Clause{pact.InForce, pact.Subjects, pact.Markings, pact.ThirdParty, pact.Clearance, pact.Channels, pact.Life_} {
-		if r, ok := p.Cite(c); ok {
-			all = append(all, r...)
-		}
-	}
-	return all
+	return nil
 }
 
 // AcceptFacts are what taking a product in is ruled on.
@@ -180,72 +348,111 @@ type AcceptFacts struct {
 	Own, From  act.Party
 	Act        act.Act
 	Manifest   act.Manifest
+	Consents   []product.Consent
 	Channel    string
+	Hub        Hub
 	Now        time.Time
 	Blocked    string
 	NumberUsed bool
 }
 
 // Accept rules on taking a product in.
-func Accept(f AcceptFacts) Ruling {
+func Accept(f *AcceptFacts) Ruling {
 	if f.Pact == nil {
 		return Ruling{Because: noPact}
 	}
-	g := &gates{p: f.Pact}
+	g := gates{p: f.Pact}
 	m := &f.Manifest
 	// A release is judged by the moment it was made: what was in time then is not late because the link was cut.
 	made := f.Act.At.Time
-	g.moves(f.Life, f.Own, m, f.Channel, made, f.Blocked)
-	g.gate(m.Originator == f.From && m.Pact == f.Act.Pact, pact.ThirdParty, "the manifest names another originator or pact than the act", "release it anew")
-	g.gate(slices.Contains(m.Recipients, f.Own) && slices.Equal(m.Recipients, f.Act.To), pact.ThirdParty, "it is not addressed to us", "address it to its recipients")
-	g.gate(f.Act.By != "", pact.Authorities, "no officer released it", "an officer who was notified releases it")
-	g.gate(!f.NumberUsed, pact.Markings, "its control number was used before", "release it under a fresh number")
-	g.gate(!made.After(f.Now.Add(24*time.Hour)), pact.Channels, "it is dated in the future", "set the clock right")
-	if g.failed != nil {
-		return Ruling{Because: g.failed}
+	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, made})
+	if m.Originator != f.From || m.Pact != f.Act.Pact {
+		g.shut(pact.ThirdParty, "release it anew", "the manifest names another originator or pact than the act")
 	}
-	return Ruling{Allowed: true, Because: basis(f.Pact), As: Stamp(f.Pact, f.Manifest, f.Own), Duties: duties}
+	if !slices.Contains(m.Recipients, f.Own) || !slices.Equal(m.Recipients, f.Act.To) {
+		g.shut(pact.ThirdParty, "address it to its recipients", "it is not addressed to us")
+	}
+	if f.Act.By == "" {
+		g.shut(pact.Authorities, "an officer who was notified releases it", "no officer released it")
+	}
+	if f.NumberUsed {
+		g.shut(pact.Markings, "release it under a fresh number", "its control number was used before")
+	}
+	if made.After(f.Now.Add(24 * time.Hour)) {
+		g.shut(pact.Channels, "set the clock right", "it is dated in the future")
+	}
+	return g.ruled("transfer", f.Pact.Stamp(rank, f.Own, m.Made.Time), false)
 }
 
 // ReadFacts are what reading is ruled on.
 type ReadFacts struct {
-	Pact     *pact.Pact // nil: no such product
+	Pact     *pact.Pact // under the text of its release; nil: no such product
 	Life     pact.Life
 	Own      act.Party
 	Manifest act.Manifest
 	Custody  product.Custody
+	Consents []product.Consent
 	Person   act.Person
 	Purpose  string
 	Now      time.Time
 }
 
-var unknown = []act.Reason{{Article: "need to know", Text: "no product of this number may be read by this person", Cure: "ask the registry"}}
-
 // Read rules on opening a product. It does not ask whether the pact is still in
 // force: protection, and reading under it, outlive the pact. Where the person
 // has no need to know at all, the words are those for a product that does not
 // exist.
-func Read(f ReadFacts) Ruling {
+func Read(f *ReadFacts) Ruling {
 	if f.Pact == nil || !f.needsAny() {
 		return Ruling{Because: unknown}
 	}
-	g := &gates{p: f.Pact}
-	rank, known := f.Pact.Table.Rank(f.Manifest.Mark, f.Manifest.Made.Time)
+	g := gates{p: f.Pact}
+	rank := g.reads(f)
+	return g.ruled("read", f.Pact.Stamp(rank, f.Own, f.Manifest.Made.Time), false)
+}
+
+// reads asks what every use of a product's content asks.
+func (g *gates) reads(f *ReadFacts) (rank int) {
+	m := &f.Manifest
+	rank, known := f.Pact.Table.Rank(f.Custody.Mark(m))
 	_, here := f.Custody.Received[f.Own]
 	_, refused := f.Custody.Refused[f.Own]
-	g.gate(known, pact.Markings, "the marking is not in the pact's table", "ask the registry")
-	g.gate(here && !refused || f.Manifest.Originator == f.Own, pact.Channels, "its content is not here yet", "wait for it: 'entente status' shows what is on its way")
-	cleared, ok := party.Cleared(f.Person, f.Pact.Table, f.Own, f.Now)
-	g.gate(ok && cleared >= rank, pact.Clearance, "clearance is below the marking or has expired", "a person who is cleared reads it")
-	g.gate(party.Holds(f.Person, act.Reading), pact.NeedToKnow, "the person holds no office to read", "enrol the person with the office 'read'")
-	g.gate(party.Needs(f.Person, f.Manifest.Pact, f.Purpose, f.Now), pact.NeedToKnow, "no need to know for this purpose", "the security officer grants the need")
-	g.gate(f.Purpose == f.Manifest.Purpose, pact.Purpose, "the purpose is not the one that it was released for", "ask the originator to approve another purpose")
-	g.gate(f.Person.Facility != "", pact.Register, "the person is on no facility's register", "enter the person in a register")
-	g.gate(f.Person.Briefed, pact.Briefing, "the person was not briefed", "brief the person and record it")
-	if g.failed != nil {
-		return Ruling{Because: g.failed}
+	if !known {
+		g.shut(pact.Markings, "ask the registry", "the marking is not in the pact's table")
 	}
-	return Ruling{Allowed: true, Because: readBasis(f.Pact), As: Stamp(f.Pact, f.Manifest, f.Own), Duties: duties}
+	if (!here || refused) && m.Originator != f.Own {
+		g.shut(pact.Channels, "wait for it: 'entente status' shows what is on its way", "its content is not here yet")
+	}
+	if f.Custody.Destroyed[f.Own] != nil {
+		g.shut(pact.Destruction, "ask the originator to release it again", "it was destroyed here")
+	}
+	g.cleared(&f.Person, f.Own, rank, f.Now, "a person who is cleared reads it", "clearance is below the marking or has expired")
+	if !party.Holds(&f.Person, act.Reading) {
+		g.shut(pact.NeedToKnow, "enrol the person with the office 'read'", "the person holds no office to read")
+	}
+	if !party.Needs(&f.Person, m.Pact, f.Purpose, f.Now) {
+		g.shut(pact.NeedToKnow, "the security officer grants the need", "no need to know for this purpose")
+	}
+	g.uses(f)
+	if f.Person.Facility == "" {
+		g.shut(pact.Register, "enter the person in a register", "the person is on no facility's register")
+	}
+	if !f.Person.Briefed {
+		g.shut(pact.Briefing, "brief the person and record it", "the person was not briefed")
+	}
+	return rank
+}
+
+// uses asks whether the purpose is one that the product may be used for.
+func (g *gates) uses(f *ReadFacts) {
+	if f.Purpose == f.Manifest.Purpose || f.Pact.Use == "free" || f.Pact.Use == "framework" && f.Pact.Names(f.Purpose) {
+		return
+	}
+	for _, o := range f.Manifest.Origins {
+		if o != f.Own && !approved(f.Consents, o, "purpose", "", f.Purpose, f.Now) {
+			g.shut(pact.Purpose, "ask the originator to approve another purpose", "the purpose is not the one that it was released for")
+			return
+		}
+	}
 }
 
 func (f *ReadFacts) needsAny() bool {
@@ -260,13 +467,133 @@ func (f *ReadFacts) needsAny() bool {
 	return false
 }
 
-func readBasis(p *pact.Pact) (all []act.Reason) {
-	for _, c := range []pact.Clause{pact.Markings, pact.Purpose, pact.NeedToKnow, pact.Survival} {
-		if r, ok := p.Cite(c); ok {
-			all = append(all, r...)
+// DoFacts are what may be done with a product that is here. Who does it must be
+// one who may read it.
+type DoFacts struct {
+	ReadFacts
+	Deed      string    // pass-on, copy, translate, extract, downgrade, destroy
+	Recipient act.Party // of a pass-on
+	Standing  string    // of the recipient, where the pact goes by audience: recipients, organisation, clients, community, public
+	Mark      act.Mark  // of a downgrade
+	Copies    int       // made so far
+	Method    string    // of a destruction
+	Witnesses int
+}
+
+// Do rules on passing on, copying, translating, excerpting, reclassifying and
+// destroying a product.
+func Do(f *DoFacts) Ruling {
+	if f.Pact == nil || !f.needsAny() {
+		return Ruling{Because: unknown}
+	}
+	g := gates{p: f.Pact}
+	m := &f.Manifest
+	switch f.Deed {
+	case "pass-on":
+		g.reads(&f.ReadFacts)
+		g.passesOn(f)
+		return g.ruled("pass-on", nil, false)
+	case "copy":
+		rank := g.reads(&f.ReadFacts)
+		if l := f.Pact.Copying.Limit; l > 0 && f.Copies >= l {
+			g.shut(pact.Reproduction, "destroy a copy first, or ask the originator", "the pact's limit of copies is reached")
+		}
+		g.makes(f, pact.Reproduction, f.Pact.Copying.Copies, rank)
+		return g.ruled("copy", f.Pact.Stamp(rank, f.Own, m.Made.Time), false)
+	case "translate", "extract":
+		rank := g.reads(&f.ReadFacts)
+		mode := f.Pact.Copying.Translations
+		if f.Deed == "extract" {
+			mode = f.Pact.Copying.Extracts
+		}
+		g.makes(f, pact.Translation, mode, rank)
+		return g.ruled("translate", f.Pact.Stamp(rank, f.Own, m.Made.Time), false)
+	case "downgrade":
+		g.reclassifies(f)
+		return g.ruled("downgrade", nil, false)
+	case "destroy":
+		if !party.Holds(&f.Person, act.Registry) {
+			g.shut(pact.Destruction, "a person of the registry destroys it", "the person holds no office of the registry")
+		}
+		if len(f.Pact.Destroy.Methods) > 0 && !slices.Contains(f.Pact.Destroy.Methods, f.Method) {
+			g.shut(pact.Destruction, "choose one of: "+strings.Join(f.Pact.Destroy.Methods, ", "), "the pact knows no such method of destruction")
+		}
+		if f.Witnesses < f.Pact.Destroy.Witnesses {
+			g.shut(pact.Destruction, "have it witnessed", "too few witnesses")
+		}
+		if f.Custody.Destroyed[f.Own] != nil {
+			g.shut(pact.Destruction, "none is needed", "it was destroyed here")
+		}
+		return g.ruled("destroy", nil, false)
+	}
+	g.shut("deed", "one of: pass-on, copy, translate, extract, downgrade, destroy", "no deed is called ", f.Deed)
+	return Ruling{Because: g.failed}
+}
+
+// passesOn asks whether a product may go to somebody who was no recipient of it.
+func (g *gates) passesOn(f *DoFacts) {
+	m := &f.Manifest
+	if phase := f.Pact.Stands(f.Life, f.Now); !phase.Transfers() {
+		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
+	}
+	if f.Recipient == "" || slices.Contains(m.Recipients, f.Recipient) || slices.Contains(m.Origins, f.Recipient) {
+		g.shut(pact.ThirdParty, "name a third party", "the recipient has it already, or none is named")
+	}
+	if f.Pact.Third.Release == "audience" {
+		rank, _ := f.Pact.Table.Rank(f.Custody.Mark(m))
+		if f.Standing != "recipients" && pact.Reaches(f.Pact.Third.Audience[rank], f.Standing) {
+			return
 		}
 	}
-	return all
+	for _, o := range m.Origins {
+		if o != f.Own && !approved(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now) {
+			g.shut(pact.ThirdParty, "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry", "the written approval of ", string(o), " is missing, used up, expired or withdrawn")
+		}
+	}
+}
+
+// makes asks whether a copy, translation or extract may be made.
+func (g *gates) makes(f *DoFacts, c pact.Clause, mode string, rank int) {
+	m := &f.Manifest
+	if from := f.Pact.Copying.ConsentFrom; from > 0 && rank >= from && mode != "forbidden" {
+		mode = "consent"
+	}
+	switch {
+	case slices.Contains(m.Caveats, "no copy") && f.Deed != "translate":
+		g.shut(c, "ask the originator for a version without this caveat", "the originator forbids copies of it")
+	case mode == "forbidden":
+		g.shut(c, "none: the pact forbids it", "the pact forbids it")
+	case mode == "consent":
+		for _, o := range m.Origins {
+			if o != f.Own && !approved(f.Consents, o, f.Deed, "", f.Purpose, f.Now) {
+				g.shut(c, "ask "+string(o)+" for an approval", "the written approval of ", string(o), " is missing, used up, expired or withdrawn")
+			}
+		}
+	}
+}
+
+// reclassifies asks whether a product may bear another mark.
+func (g *gates) reclassifies(f *DoFacts) {
+	m := &f.Manifest
+	if f.Own != m.Originator {
+		g.shut(pact.Reclassification, "ask the originator to reclassify it", "only its originator lowers its mark")
+	}
+	if !party.Holds(&f.Person, act.Releasing) {
+		g.shut(pact.Authorities, "a person with the office 'release' does it: 'entente person list'", "the officer holds no office to release")
+	}
+	old, ok := f.Pact.Table.Rank(f.Custody.Mark(m))
+	now, ok2 := f.Pact.Table.Rank(f.Mark, f.Now)
+	switch {
+	case !ok || !ok2 || f.Mark.Party != m.Originator:
+		g.shut(pact.Markings, "use a mark of the originator's scheme in the pact's table", "the new marking is not in the pact's table")
+	case now >= old:
+		g.shut(pact.Reclassification, "choose a lower mark", "the new marking is not lower")
+	}
+	for _, o := range m.Origins {
+		if o != m.Originator {
+			g.shut(pact.Reclassification, "ask "+string(o)+" to reclassify its part", "it holds information of ", string(o), ", whose mark only it lowers")
+		}
+	}
 }
 
 // PactFacts are what a step in a pact's life is ruled on.
@@ -281,12 +608,19 @@ type PactFacts struct {
 
 // Pact rules on a step that our own party takes.
 func Pact(f PactFacts) Ruling {
-	g := &gates{p: f.Pact}
-	phase := f.Pact.Phase(f.Life, f.Own, f.Now)
-	before := phase != pact.Terminated && phase != pact.Cancelled && !phase.Transfers()
+	g := gates{p: f.Pact}
+	gate := func(ok bool, text, cure string) {
+		if !ok {
+			g.shut(pact.Duration, cure, text)
+		}
+	}
+	phase := f.Pact.Phase(f.Life, f.Now)
+	before := phase == pact.Provisional || phase != pact.Terminated && phase != pact.Cancelled && !phase.Transfers()
 	taken := func(m map[act.Party]act.Moment) bool { _, ok := m[f.Own]; return ok }
-	g.gate(f.Pact.Has(f.Own), pact.Life_, "we are no party to the pact", "none")
-	g.gate(party.Holds(f.Person, act.Signing), pact.Authorities, "the person holds no office to sign", "a person with the office 'sign' does it")
+	gate(f.Pact.Has(f.Own), "we are no party to the pact", "none")
+	if !party.Holds(&f.Person, act.Signing) {
+		g.shut(pact.Authorities, "a person with the office 'sign' does it", "the person holds no office to sign")
+	}
 	var open *pact.Notice
 	for i := range f.Life.Notices {
 		if n := &f.Life.Notices[i]; n.By == f.Own && n.Withdrawn == nil {
@@ -295,27 +629,29 @@ func Pact(f PactFacts) Ruling {
 	}
 	switch f.Step {
 	case act.PactInitialled:
-		g.gate(before && !taken(f.Life.Initialled), pact.Life_, "it cannot be initialled now: it is "+string(phase), "none is needed")
+		gate(before && !taken(f.Life.Initialled), "it cannot be initialled now: it is "+string(phase), "none is needed")
 	case act.PactApproved:
-		g.gate(before && !taken(f.Life.Approved), pact.Life_, "it cannot be approved now: it is "+string(phase), "none is needed")
+		gate(before && !taken(f.Life.Approved), "it cannot be approved now: it is "+string(phase), "none is needed")
 	case act.PactSigned:
-		g.gate(before && !taken(f.Life.Signed), pact.Life_, "we cannot sign it now: it is "+string(phase), "'entente pacts' shows whose step is next")
+		gate(before && !taken(f.Life.Signed), "we cannot sign it now: it is "+string(phase), "'entente pacts' shows whose step is next")
 	case act.PactNotified:
-		g.gate(before && taken(f.Life.Signed) && !taken(f.Life.Notified), pact.Life_, "we cannot notify now: it is "+string(phase)+", and notification follows our own signature once", "'entente pacts' shows whose step is next")
+		gate(before && taken(f.Life.Signed) && !taken(f.Life.Notified), "we cannot notify now: it is "+string(phase)+", and notification follows our own signature once", "'entente pacts' shows whose step is next")
 	case act.PactCancelled:
-		g.gate(before, pact.Life_, "it cannot be scrapped: it is "+string(phase), "give notice instead")
+		gate(before, "it cannot be scrapped: it is "+string(phase), "give notice instead")
 	case act.PactNotice:
-		g.gate(phase.Transfers() && open == nil, pact.Life_, "no notice can be given: it is "+string(phase), "'entente pacts' shows the pact's state")
+		gate(phase.Transfers() && phase != pact.Provisional && open == nil, "no notice can be given: it is "+string(phase), "'entente pacts' shows the pact's state")
 	case act.PactNoticeSuspended:
-		g.gate(open != nil && open.Suspended == nil && phase.Transfers(), pact.Life_, "there is no notice of ours to suspend", "'entente pacts' shows the pact's state")
+		gate(open != nil && open.Suspended == nil && phase.Transfers(), "there is no notice of ours to suspend", "'entente pacts' shows the pact's state")
 	case act.PactNoticeWithdrawn:
-		g.gate(open != nil && phase.Transfers(), pact.Life_, "there is no notice of ours to withdraw", "'entente pacts' shows the pact's state")
+		gate(open != nil && phase.Transfers(), "there is no notice of ours to withdraw", "'entente pacts' shows the pact's state")
+	case act.PactRead:
+		gate(phase.Transfers(), "there is nothing to read differently: it is "+string(phase), "none is needed")
 	default:
-		g.gate(false, pact.Life_, "no step is called "+string(f.Step), "'entente pact --help' lists the steps")
+		gate(false, "no step is called "+string(f.Step), "'entente pact --help' lists the steps")
 	}
 	if g.failed != nil {
 		return Ruling{Because: g.failed}
 	}
-	r, _ := f.Pact.Cite(pact.Life_)
+	r, _ := f.Pact.Cite(pact.Duration)
 	return Ruling{Allowed: true, Because: r}
 }

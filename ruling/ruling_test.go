@@ -73,20 +73,20 @@ var releaseGates = []struct {
 }
 
 func TestRelease(t *testing.T) {
-	if r := ruling.Release(releaseFacts(t)); !r.Allowed || len(r.As) != 1 || r.As[0].Text != "極秘" || r.SecondPerson {
+	if r := ruling.Release(ptr(releaseFacts(t))); !r.Allowed || len(r.As) != 1 || r.As[0].Text != "極秘" || r.SecondPerson {
 		t.Fatalf("%+v", r)
 	}
 	for _, g := range releaseGates {
 		f := releaseFacts(t)
 		g.shut(&f)
-		r := ruling.Release(f)
+		r := ruling.Release(&f)
 		if r.Allowed || len(r.Because) == 0 || r.Because[0].Article != g.article || r.Because[0].Cure == "" {
 			t.Errorf("%s: %+v", g.rule, r)
 		}
 	}
 	f := releaseFacts(t)
 	f.House.SecondPersonFrom = 2
-	if r := ruling.Release(f); !r.Allowed || !r.SecondPerson {
+	if r := ruling.Release(&f); !r.Allowed || !r.SecondPerson {
 		t.Errorf("two persons from SECRET up: %+v", r)
 	}
 }
@@ -100,12 +100,12 @@ func TestReleaseGates(t *testing.T) {
 		for _, i := range shut {
 			releaseGates[i].shut(&f)
 		}
-		if ruling.Release(f).Allowed {
+		if ruling.Release(&f).Allowed {
 			r.Errorf("allowed with gates %v shut", shut)
 		}
 		f = releaseFacts(t)
 		f.Now = until.Add(time.Duration(rapid.Int64Range(0, 1e18).Draw(r, "later")))
-		if ruling.Release(f).Allowed {
+		if ruling.Release(&f).Allowed {
 			r.Error("an expired clearance releases")
 		}
 	})
@@ -120,10 +120,10 @@ func readFacts(t testing.TB) ruling.ReadFacts {
 }
 
 func TestRead(t *testing.T) {
-	if r := ruling.Read(readFacts(t)); !r.Allowed {
+	if r := ruling.Read(ptr(readFacts(t))); !r.Allowed {
 		t.Fatalf("%+v", r)
 	}
-	nothing := ruling.Read(ruling.ReadFacts{Own: "JP", Person: readFacts(t).Person, Now: now}).String()
+	nothing := ruling.Read(&ruling.ReadFacts{Own: "JP", Person: readFacts(t).Person, Now: now}).String()
 	for rule, shut := range map[string]func(*ruling.ReadFacts){
 		"R22 clearance":         func(f *ruling.ReadFacts) { f.Person.Clearance = "秘" },
 		"R22 no clearance":      func(f *ruling.ReadFacts) { f.Person.Clearance = "" },
@@ -138,20 +138,20 @@ func TestRead(t *testing.T) {
 	} {
 		f := readFacts(t)
 		shut(&f)
-		if r := ruling.Read(f); r.Allowed || len(r.Because) == 0 || r.Because[0].Cure == "" {
+		if r := ruling.Read(&f); r.Allowed || len(r.Because) == 0 || r.Because[0].Cure == "" {
 			t.Errorf("%s: %+v", rule, r)
 		}
 	}
 	f := readFacts(t)
 	f.Person.Needs = nil
-	if got := ruling.Read(f).String(); got != nothing {
+	if got := ruling.Read(&f).String(); got != nothing {
 		t.Errorf("who has no need learns that it exists: %q, not %q", got, nothing)
 	}
 	f = readFacts(t) // R56: protection, and reading under it, outlive the pact
 	f.Life = f.Life.Apply(act.Act{Kind: act.PactNotice, From: "KR", At: act.MomentOf(inForce.Add(time.Hour)), Body: act.Step{}})
 	f.Now = inForce.AddDate(1, 0, 10)
 	f.Person.Until = act.MomentOf(f.Now.AddDate(1, 0, 0))
-	if f.Pact.Phase(f.Life, "JP", f.Now) != pact.Terminated || !ruling.Read(f).Allowed {
+	if f.Pact.Phase(f.Life, f.Now) != pact.Terminated || !ruling.Read(&f).Allowed {
 		t.Error("after its end the pact no longer lets its products be read")
 	}
 }
@@ -162,7 +162,7 @@ func TestAccept(t *testing.T) {
 		return ruling.AcceptFacts{Pact: p, Life: l, Own: "JP", From: "KR", Manifest: manifest(), Channel: "electronic", Now: now,
 			Act: act.Act{From: "KR", To: []act.Party{"JP"}, By: "officer@KR", Pact: "kr-jp-2016", At: act.MomentOf(now)}}
 	}
-	if r := ruling.Accept(facts()); !r.Allowed || r.As[0].Text != "極秘" {
+	if r := ruling.Accept(ptr(facts())); !r.Allowed || r.As[0].Text != "極秘" {
 		t.Fatalf("%+v", r)
 	}
 	for rule, shut := range map[string]func(*ruling.AcceptFacts){
@@ -178,7 +178,7 @@ func TestAccept(t *testing.T) {
 	} {
 		f := facts()
 		shut(&f)
-		if r := ruling.Accept(f); r.Allowed || len(r.Because) == 0 {
+		if r := ruling.Accept(&f); r.Allowed || len(r.Because) == 0 {
 			t.Errorf("%s: %+v", rule, r)
 		}
 	}
@@ -188,8 +188,10 @@ func BenchmarkRelease(b *testing.B) {
 	f := releaseFacts(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if !ruling.Release(f).Allowed {
+		if !ruling.Release(&f).Allowed {
 			b.Fatal("refused")
 		}
 	}
 }
+
+func ptr[T any](v T) *T { return &v }

@@ -36,7 +36,7 @@ type cli struct {
 	Init     initCmd     `cmd:"" help:"Make a node's data folder, with fresh keys and its first people."`
 	Serve    serveCmd    `cmd:"" help:"Run the node: answer partners, carry what is released, serve the desk."`
 	Pact     pactCmd     `cmd:"" help:"Draft, check, show and sign pacts, and every other step of their life."`
-	Pacts    pactsCmd    `cmd:"" help:"List the pacts and where they stand."`
+	Pacts    pactsCmd    `cmd:"" help:"List the pacts: where each stands, what is open and what comes next, soonest first."`
 	Release  releaseCmd  `cmd:"" help:"Release a file to the other parties of a pact."`
 	Approve  approveCmd  `cmd:"" help:"Release, as the second person, what another drafted."`
 	Lend     lendCmd     `cmd:"" help:"Lend our share of a product's key for a time."`

@@ -12,12 +12,15 @@ import (
 )
 
 type pactCmd struct {
-	Draft  pactDraft `cmd:"" help:"Print a pact's text with the keys of both parties, to read before signing."`
-	Check  pactCheck `cmd:"" help:"Check a pact's text: every mistake at once, with its line and column."`
-	Show   pactShow  `cmd:"" help:"Print a pact as a treaty, in English, Korean or Japanese."`
-	Sign   pactSign  `cmd:"" help:"Compare codes with the partner, propose the text if nobody has, and sign it."`
-	Notify pactStep  `cmd:"" help:"Notify that the domestic procedures are complete."`
-	Step   pactAny   `cmd:"" help:"Take another step: initialled, approved, cancelled, notice, notice-suspended, notice-withdrawn."`
+	Draft  pactDraft  `cmd:"" help:"Print a pact's text with the keys of both parties, to read before signing."`
+	Check  pactCheck  `cmd:"" help:"Check a pact's text: every mistake at once, with its line and column."`
+	Diff   pactDiff   `cmd:"" help:"Say what one text changes of another, and for whom."`
+	Schema pactSchema `cmd:"" help:"Print the JSON Schema of pacts, for editors."`
+	Show   pactShow   `cmd:"" help:"Print a pact as a treaty, in English, Korean or Japanese."`
+	Sign   pactSign   `cmd:"" help:"Compare codes with the partner, propose the text if nobody has, and sign it."`
+	Notify pactStep   `cmd:"" help:"Notify that the domestic procedures are complete."`
+	Read   pactRead   `cmd:"" help:"Declare how we read the pact's state. The stricter of the parties' readings rules new transfers."`
+	Step   pactAny    `cmd:"" help:"Take another step: initialled, approved, cancelled, notice, notice-suspended, notice-withdrawn."`
 }
 
 type pactDraft struct {
@@ -77,33 +80,121 @@ type pactShow struct {
 	Lang string `help:"en, ko or ja." enum:"en,ko,ja" default:"en"`
 }
 
-// Run prints a pact: a file, one of ours, or a shipped one.
+// Run prints a pact.
 func (c *pactShow) Run(a *app) error {
+	p, err := a.pact(c.Pact)
+	if err != nil {
+		return err
+	}
+	return a.answer(p, func(w io.Writer) { fmt.Fprint(w, p.Show(c.Lang)) })
+}
+
+// pact reads a text: a file, one of ours, or a shipped one.
+func (a *app) pact(name string) (*pact.Pact, error) {
 	text, ok := []byte(nil), false
-	if _, err := os.Stat(c.Pact); err == nil {
-		if text, err = readText(c.Pact); err != nil {
-			return err
+	if _, err := os.Stat(name); err == nil {
+		if text, err = readText(name); err != nil {
+			return nil, err
 		}
-	} else if text, ok = pact.Template(act.PactID(c.Pact)); !ok {
+	} else if text, ok = pact.Template(act.PactID(name)); !ok {
 		err := a.client(func(d *desk.Client) error {
 			var all []desk.PactView
-			if err := d.Get(a.ctx, desk.Path("/v1/pacts", "id", c.Pact), &all); err != nil {
+			if err := d.Get(a.ctx, desk.Path("/v1/pacts", "id", name), &all); err != nil {
 				return err
 			}
 			for _, p := range all {
-				text = []byte(p.Source)
+				if p.Source != "" {
+					text = []byte(p.Source)
+				}
 			}
 			return nil
 		})
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if text == nil {
+			return nil, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("%s is no file, no pact of ours and none that is shipped; shipped are %v", name, pact.Templates())}
 		}
 	}
 	p, problems := pact.Parse(text)
 	if len(problems) > 0 {
-		return fmt.Errorf("reading the pact: %s", problems[0])
+		return nil, fmt.Errorf("reading the pact: %s", problems[0])
 	}
-	return a.answer(p, func(w io.Writer) { fmt.Fprint(w, p.Show(c.Lang)) })
+	return p, nil
+}
+
+type pactDiff struct {
+	Old string `arg:"" help:"Name of a pact, or a file."`
+	New string `arg:"" help:"Name of a pact, or a file."`
+}
+
+// Run says what changes for whom.
+func (c *pactDiff) Run(a *app) error {
+	old, err := a.pact(c.Old)
+	if err != nil {
+		return err
+	}
+	now, err := a.pact(c.New)
+	if err != nil {
+		return err
+	}
+	all := pact.Diff(old, now)
+	return a.answer(all, func(w io.Writer) {
+		t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+		for _, x := range all {
+			who := string(x.For)
+			if who == "" {
+				who = "all"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s → %s\n", x.Effect, who, x.Key, dash(x.Old), dash(x.New))
+		}
+		t.Flush()
+	})
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "–"
+	}
+	return s
+}
+
+type pactSchema struct{}
+
+// Run prints the schema.
+func (pactSchema) Run(a *app) error {
+	_, err := a.out.Write(pact.Schema())
+	return err
+}
+
+type pactRead struct {
+	Pact  string `arg:"" help:"Name of the pact."`
+	Phase string `arg:"" help:"How we read it: in-force, notice-given, notice-suspended, terminated." enum:"in-force,notice-given,notice-suspended,terminated"`
+	As    string `help:"Who signs." default:"officer"`
+	Note  string `help:"Why."`
+}
+
+// Run declares the reading.
+func (c *pactRead) Run(a *app) error {
+	return a.client(func(d *desk.Client) error {
+		var v desk.PactView
+		if err := d.Post(a.ctx, "/v1/pact/step", desk.PactAsk{Pact: act.PactID(c.Pact), Step: act.PactRead, Phase: c.Phase, As: c.As, Note: c.Note}, &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) { pactLine(w, v) })
+	})
+}
+
+// pactLine says where a pact stands, and what is next.
+func pactLine(w io.Writer, p desk.PactView) {
+	state := p.Phase
+	if p.Disputed {
+		state = "DISPUTED (" + p.Readings + "; new transfers: " + p.Stands + ")"
+	}
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.ID, state, p.Next, p.Title.EN)
+	if p.Reminder != "" {
+		fmt.Fprintf(w, "\tREMINDER: %s\t\t\n", p.Reminder)
+	}
 }
 
 type pactSign struct {
@@ -186,7 +277,7 @@ func (pactsCmd) Run(a *app) error {
 		return a.answer(all, func(w io.Writer) {
 			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
 			for _, p := range all {
-				fmt.Fprintf(t, "%s\t%s\tproposed by %s\t%s\n", p.ID, p.Phase, p.By, p.Title.EN)
+				pactLine(t, p)
 			}
 			t.Flush()
 		})
