@@ -148,7 +148,7 @@ func (p *Pact) Since(l Life) (time.Time, bool) {
 		notified = signed
 	}
 	if n := notified.In(p.Zone); ok && p.Terms.Start == "first-of-month" {
-		notified = time.Date(n.Year(), n.Month()+2, 1, 0, 0, 0, 0, p.Zone)
+		notified = time.Date(n.Year(), n.Month()+1, 1, 0, 0, 0, 0, p.Zone)
 	}
 	return notified, ok
 }

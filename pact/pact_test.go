@@ -1,13 +1,23 @@
 package pact_test
 
 import (
+	"bytes"
+	"encoding/csv"
+	"flag"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"entente/act"
 	"entente/pact"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
 )
+
+var update = flag.Bool("update", false, "write the schema")
 
 func shipped(t testing.TB) (*pact.Pact, string) {
 	t.Helper()
@@ -66,6 +76,17 @@ func TestProblems(t *testing.T) {
 		"numbered in order":             {"- number: 3\n", "- number: 4\n"},
 		"the time zone":                 {`zone: "+09:00"`, "zone: Seoul"},
 		"an anniversary":                {"anniversary: 11-23", "anniversary: 23-11"},
+		"a relation names another pact": {"costs: own", "costs: own\nrelation: {protected-by: [kr-jp-2016]}"},
+		"names that look alike":         {"{en: Japan,", "{en: Republic of  korea,"},
+		"which look alike":              {"{en: Japan,", "{en: J\u0430pan,"},
+		"composed form":                 {"{en: Japan,", "{en: Jap\u0061\u0308n,"},
+		"is none of: own, shared":       {"costs: own", "costs: theirs"},
+		"is not within 1 and 8760":      {"hours: 72", "hours: 9000"},
+		"names its hub":                 {"topology: direct", "topology: hub"},
+		"no such term":                  {"term: subjects,", "term: nothing,"},
+		"the mark ends before":          {"roman: Hi, from: 2016-11-23", "roman: Hi, from: 2016-11-23, to: 2015-01-01"},
+		"a leg is between":              {"costs: own", "costs: own\nlegs: [{between: [KR, US], ceiling: SECRET}]"},
+		"here is missing":               {"ceiling: SECRET\n", ""},
 	} {
 		if !strings.Contains(text, change[0]) {
 			t.Errorf("%s: nothing to spoil", want)
@@ -196,4 +217,284 @@ func FuzzParse(f *testing.F) {
 			p.Show("ko")
 		}
 	})
+}
+
+// all reads every shipped pact.
+func all(t testing.TB) map[act.PactID]*pact.Pact {
+	t.Helper()
+	m := map[act.PactID]*pact.Pact{}
+	for _, id := range pact.Templates() {
+		b, _ := pact.Template(id)
+		p, problems := pact.Parse(b)
+		if len(problems) > 0 {
+			t.Fatal(id, problems)
+		}
+		m[id] = p
+	}
+	return m
+}
+
+// TestDimensions: the shipped pacts differ in each of the 24 ways in which real
+// pacts do.
+func TestDimensions(t *testing.T) {
+	for d := 1; d <= 24; d++ {
+		dim := fmt.Sprintf("D%d", d)
+		seen := map[string]bool{}
+		for _, p := range all(t) {
+			var said []string
+			for _, l := range p.Lines() {
+				if l.Dimension == dim {
+					said = append(said, l.Key+"="+l.Value)
+				}
+			}
+			seen[strings.Join(said, "\n")] = true
+		}
+		if len(seen) < 2 {
+			t.Errorf("%s: every shipped pact says the same: %v", dim, seen)
+		}
+	}
+}
+
+// TestSchema: the published schema is the code's, and an independent validator
+// accepts every shipped text and refuses a spoilt one.
+func TestSchema(t *testing.T) {
+	const file = "../spec/pact.schema.json"
+	if *update {
+		if err := os.WriteFile(file, pact.Schema(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept, err := os.ReadFile(file)
+	if err != nil || string(kept) != string(pact.Schema()) {
+		t.Fatalf("%s is not what the code says: run 'go test ./pact -update': %v", file, err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(kept))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("pact.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("pact.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range pact.Templates() {
+		text, _ := pact.Template(id)
+		for spoil, ok := range map[string]bool{"": true, "colour: red\n": false} {
+			var v any
+			if err := yaml.Unmarshal(append([]byte(spoil), text...), &v); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Validate(plainJSON(t, v)); (err == nil) != ok {
+				t.Errorf("%s with %q: %v", id, spoil, err)
+			}
+		}
+	}
+}
+
+// plainJSON turns what YAML reads (dates) into what JSON has.
+func plainJSON(t *testing.T, v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		for k := range x {
+			x[k] = plainJSON(t, x[k])
+		}
+	case []any:
+		for i := range x {
+			x[i] = plainJSON(t, x[i])
+		}
+	case time.Time:
+		return x.Format(time.DateOnly)
+	}
+	return v
+}
+
+// TestDiff is golden: what a higher ceiling and another use change, for whom.
+func TestDiff(t *testing.T) {
+	a, text := shipped(t)
+	b, problems := pact.Parse([]byte(strings.NewReplacer("use: bound", "use: framework", "notice-days: 90", "notice-days: 120", "electronic: SECRET", "electronic: CONFIDENTIAL",
+		"authority: {en: Ministry of Defense,", "authority: {en: Ministry of Defence,", "subjects: [nuclear-test, ", "subjects: [").Replace(text)))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	var got []string
+	for _, c := range pact.Diff(a, b) {
+		got = append(got, fmt.Sprintf("%s|%s|%s|%s → %s", c.Effect, c.For, c.Key, c.Old, c.New))
+	}
+	want := []string{"narrower||subject nuclear-test|yes → ", "narrower||channel electronic|up to SECRET → up to CONFIDENTIAL", "wider||use|bound → framework",
+		"other|JP|competent authority|Ministry of Defense → Ministry of Defence", "other||notice|90 days → 120 days"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+	if w := pact.Widens(a, b); len(w) != 1 || w[0].Key != "use" {
+		t.Errorf("an arrangement may only narrow (R12): %v", w)
+	}
+	if d := pact.Diff(a, a); d != nil {
+		t.Errorf("a pact differs from itself: %v", d)
+	}
+}
+
+// TestTimeline folds the public history of every pact in testdata/timeline.csv.
+func TestTimeline(t *testing.T) {
+	f, err := os.Open("testdata/timeline.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	events, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := map[string]struct {
+		kind act.Kind
+		by   []act.Party
+		then pact.Phase
+	}{
+		"talks_resumed":      {act.PactProposed, []act.Party{"KR"}, pact.Proposed},
+		"initialled":         {act.PactInitialled, []act.Party{"KR", "JP"}, pact.Initialled},
+		"cabinet_approved":   {act.PactApproved, []act.Party{"KR"}, pact.Approved},
+		"signing_cancelled":  {act.PactCancelled, []act.Party{"KR"}, pact.Cancelled},
+		"signed":             {act.PactSigned, []act.Party{"KR", "JP", "US"}, pact.Signed},
+		"signed_us":          {act.PactSigned, []act.Party{"US"}, pact.Signed},
+		"signed_kr_jp":       {act.PactSigned, []act.Party{"KR", "JP"}, pact.Active},
+		"in_force":           {act.PactNotified, []act.Party{"KR", "JP"}, pact.Active},
+		"renewed":            {"", nil, pact.Active},
+		"notice_given":       {act.PactNotice, []act.Party{"KR"}, pact.NoticeGiven},
+		"notice_deadline":    {"", nil, pact.NoticeGiven},
+		"notice_suspended":   {act.PactNoticeSuspended, []act.Party{"KR"}, pact.NoticeSuspended},
+		"would_have_expired": {"", nil, pact.NoticeSuspended},
+		"dispute_of_effect":  {"", nil, pact.NoticeSuspended},
+		"notice_withdrawn":   {act.PactNoticeWithdrawn, []act.Party{"KR"}, pact.Active},
+	}
+	// The text of 2012 was never in force; it is folded as what it nearly was, the text of 2016.
+	texts := map[string]act.PactID{"kr-jp-2012": "kr-jp-2016", "kr-jp-2016": "kr-jp-2016", "tisa-2014": "kr-jp-us-2014", "us-jp-2007": "us-jp-2007", "rok-us-1987": "kr-us-1987"}
+	pacts, lives, folded := all(t), map[string]pact.Life{}, 0
+	for _, e := range events[1:] {
+		s, known := steps[e[3]]
+		id, ours := texts[e[2]]
+		if !known || !ours {
+			continue
+		}
+		p := pacts[id]
+		clock := e[1]
+		if clock == "" {
+			clock = "12:00+09:00"
+		}
+		at, err := time.Parse("2006-01-02 15:04-07:00", e[0]+" "+clock)
+		if err != nil {
+			t.Fatal(e, err)
+		}
+		want := s.then
+		if e[2] == "us-jp-2007" || e[2] == "rok-us-1987" { // in force on signature
+			want = pact.Active
+		}
+		for _, by := range s.by {
+			if p.Has(by) {
+				lives[e[2]] = lives[e[2]].Apply(step(s.kind, by, at))
+			}
+		}
+		if got := p.Phase(lives[e[2]], at); got != want {
+			t.Errorf("%s %s %s: %s, want %s", e[0], e[2], e[3], got, want)
+		}
+		folded++
+	}
+	if folded < 20 {
+		t.Errorf("only %d events of the history are folded", folded)
+	}
+	if got := pacts["kr-jp-2016"].Phase(lives["kr-jp-2012"], time.Date(2400, 1, 1, 0, 0, 0, 0, time.UTC)); got != pact.Cancelled {
+		t.Errorf("2012, four centuries on: %s", got)
+	}
+}
+
+// TestReadings: parties read a suspended notice differently; each keeps its own
+// reading, the disagreement shows, and the stricter one rules new transfers.
+func TestReadings(t *testing.T) {
+	p, _ := shipped(t)
+	at := time.Date(2016, 11, 23, 3, 0, 0, 0, time.UTC)
+	var l pact.Life
+	for _, q := range []act.Party{"KR", "JP"} {
+		l = l.Apply(step(act.PactSigned, q, at)).Apply(step(act.PactNotified, q, at))
+	}
+	l = l.Apply(step(act.PactNotice, "KR", at.AddDate(2, 9, 0))).Apply(step(act.PactNoticeSuspended, "KR", at.AddDate(2, 11, 29)))
+	now := at.AddDate(4, 0, 0)
+	reads := func(l pact.Life, q act.Party, phase pact.Phase, when time.Time) pact.Life {
+		return l.Apply(act.Act{Kind: act.PactRead, From: q, At: act.MomentOf(when), Body: act.Interpretation{Phase: string(phase)}})
+	}
+	for _, x := range []struct {
+		who      act.Party
+		as, then pact.Phase
+		disputed bool
+	}{
+		{"JP", pact.Active, pact.NoticeSuspended, true},             // Tokyo: the pact is in force; the stricter stays
+		{"JP", pact.NoticeSuspended, pact.NoticeSuspended, false},   // both read it alike
+		{"JP", pact.Terminated, pact.Terminated, true},              // who holds that it ended stops new transfers
+		{"US", pact.Terminated, pact.NoticeSuspended, false},        // a stranger's reading counts for nothing
+		{"JP", pact.Phase("nonsense"), pact.NoticeSuspended, false}, // nor does one that is none
+	} {
+		m := reads(l, x.who, x.as, at.AddDate(3, 1, 0))
+		if got := p.Stands(m, now); got != x.then || p.Disputed(m, now) != x.disputed {
+			t.Errorf("%s reads it as %s: stands %s, disputed %v", x.who, x.as, got, p.Disputed(m, now))
+		}
+	}
+	// A formal step after a reading makes it void; and no reading revives what has ended.
+	m := reads(l, "JP", pact.Terminated, at.AddDate(3, 1, 0)).Apply(step(act.PactNoticeWithdrawn, "KR", at.AddDate(6, 4, 0)))
+	if got := p.Stands(m, at.AddDate(6, 5, 0)); got != pact.Active {
+		t.Errorf("after both notes were withdrawn: %s", got)
+	}
+	n := reads(l.Apply(step(act.PactNoticeWithdrawn, "KR", now)).Apply(step(act.PactNotice, "KR", now)), "JP", pact.Active, at.AddDate(9, 0, 0))
+	if got := p.Stands(n, at.AddDate(10, 0, 0)); got != pact.Terminated {
+		t.Errorf("a reading revived it: %s", got)
+	}
+}
+
+// TestStarts: provisional application, a first day of a month, months of notice
+// and a pact without end.
+func TestStarts(t *testing.T) {
+	p := all(t)["eu-uk-2021"]
+	at := func(s string) time.Time { x, _ := time.Parse(time.DateOnly, s); return x }
+	l := pact.Life{}.Apply(step(act.PactSigned, "EU", at("2020-12-30"))).Apply(step(act.PactSigned, "GB", at("2020-12-30")))
+	l = l.Apply(step(act.PactNotified, "GB", at("2020-12-31"))).Apply(step(act.PactNotified, "EU", at("2021-04-29")))
+	for day, want := range map[string]pact.Phase{"2020-12-31": pact.Notified, "2021-01-01": pact.Provisional, "2021-04-30": pact.Provisional, "2021-05-01": pact.Active, "2821-05-01": pact.Active} {
+		if got := p.Phase(l, at(day)); got != want {
+			t.Errorf("%s: %s, want %s", day, got, want)
+		}
+	}
+	n := l.Apply(step(act.PactNotice, "GB", at("2030-11-30")))
+	if p.Phase(n, at("2031-02-27")) != pact.NoticeGiven || p.Phase(n, at("2031-03-02")) != pact.Terminated {
+		t.Error("three months of notice")
+	}
+}
+
+// TestDue: what is open and comes next, and the reminders before a deadline.
+func TestDue(t *testing.T) {
+	p, _ := shipped(t)
+	at := time.Date(2016, 11, 23, 3, 0, 0, 0, time.UTC)
+	var l pact.Life
+	if d := p.Due(l, at); d.What != "signature" || len(d.Who) != 2 {
+		t.Errorf("%+v", d)
+	}
+	for _, q := range []act.Party{"KR", "JP"} {
+		l = l.Apply(step(act.PactSigned, q, at))
+	}
+	if d := p.Due(l, at); d.What != "notification" || len(d.Who) != 2 {
+		t.Errorf("%+v", d)
+	}
+	for _, q := range []act.Party{"KR", "JP"} {
+		l = l.Apply(step(act.PactNotified, q, at))
+	}
+	deadline := time.Date(2017, 8, 25, 0, 0, 0, 0, p.Zone)
+	if d := p.Due(l, at); !d.At.Equal(deadline) {
+		t.Errorf("%+v", d)
+	}
+	for before, want := range map[int]string{121: "", 120: "120", 101: "120", 100: "100", 92: "100", 91: "91", 1: "91", 0: ""} {
+		got := p.Reminder(l, deadline.AddDate(0, 0, -before))
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%d days before: %q", before, got)
+		}
+	}
+	if d := p.Due(l, deadline); !d.At.Equal(time.Date(2017, 11, 23, 0, 0, 0, 0, p.Zone)) || d.What != "the pact is extended" {
+		t.Errorf("%+v", d)
+	}
 }

@@ -139,7 +139,7 @@ type source struct {
 		Inspection string `yaml:"inspection" enum:"mutual|none"`
 	} `yaml:"visits" doc:"D17."`
 	Life struct {
-		Start       string `yaml:"start" need:"how the pact starts" enum:"later-notification|signature|first-of-month" doc:"D18. first-of-month: the first day of the second month after the later notification."`
+		Start       string `yaml:"start" need:"how the pact starts" enum:"later-notification|signature|first-of-month" doc:"D18. first-of-month: the first day of the month after the later notification."`
 		Provisional string `yaml:"provisional" doc:"D18: applied from this day, once all have signed, before entry into force."`
 		TermYears   int    `yaml:"term-years" min:"0" max:"100" doc:"D19: 0: without end."`
 		NoticeDays  int    `yaml:"notice-days" min:"0" max:"3650"`
