@@ -23,6 +23,7 @@ var floors = [][]string{
 	{"party"},
 	{"pact", "product"},
 	{"ruling", "seal", "ledger"},
+	{"house"},
 	{"catalogue", "internal/sqlite", "internal/files", "ledger/ledgertest", "vault/vaulttest"},
 	{"chancery", "release", "intake", "reading"},
 	{"carriage"},
@@ -33,7 +34,7 @@ var floors = [][]string{
 }
 
 var (
-	pure    = []string{"act", "marking", "party", "pact", "product", "ruling", "atlas"}
+	pure    = []string{"act", "marking", "party", "pact", "product", "ruling", "house", "atlas"}
 	offices = []string{"chancery", "release", "intake", "reading"}
 	keeping = []string{"seal", "ledger", "vault", "catalogue"}
 	engines = []string{"internal/sqlite", "internal/files"}

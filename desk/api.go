@@ -103,6 +103,11 @@ func (s *Server) API() http.Handler {
 		"POST /v1/release":     s.release,
 		"POST /v1/approve":     s.approve,
 		"POST /v1/lend":        s.lend,
+		"POST /v1/rule":        s.rule,
+		"POST /v1/do":          s.do,
+		"POST /v1/consent":     s.consent,
+		"POST /v1/mandate":     s.mandate,
+		"POST /v1/withdraw":    s.withdraw,
 		"GET /v1/entries":      s.entries,
 		"POST /v1/link":        s.link,
 	} {
@@ -115,6 +120,84 @@ func (s *Server) API() http.Handler {
 	m.HandleFunc("POST /v1/verify", s.verify)
 	m.HandleFunc("POST /v1/rebuild", s.rebuild)
 	return m
+}
+
+// DeedAsk asks for a deed with a product.
+type DeedAsk struct {
+	Number act.Number `json:"number"`
+	reading.Deed
+}
+
+func (s *Server) rule(r *http.Request) (any, error) {
+	var a DeedAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	var v ruling.Ruling
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+		v, err = s.Reading.Rule(tx, a.Number, a.Deed)
+		return err
+	})
+	return v, err
+}
+
+func (s *Server) do(r *http.Request) (any, error) {
+	var a DeedAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	a.At = time.Time{}
+	return s.Reading.Do(r.Context(), a.Number, a.Deed)
+}
+
+// GrantAsk gives a consent or a mandate, or withdraws one.
+type GrantAsk struct {
+	As      string       `json:"as"`
+	Consent *act.Consent `json:"consent,omitempty"`
+	Mandate *act.Mandate `json:"mandate,omitempty"`
+	Act     *act.Digest  `json:"act,omitempty"` // that is withdrawn
+	Note    string       `json:"note,omitempty"`
+}
+
+// GrantView names the act that was entered.
+type GrantView struct {
+	Act act.Digest `json:"act"`
+}
+
+func (s *Server) consent(r *http.Request) (any, error) {
+	var a GrantAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	if a.Consent == nil {
+		return nil, invalid("no consent is named")
+	}
+	d, err := s.Chancery.Consent(r.Context(), *a.Consent, a.As)
+	return GrantView{d}, err
+}
+
+func (s *Server) mandate(r *http.Request) (any, error) {
+	var a GrantAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	if a.Mandate == nil {
+		return nil, invalid("no mandate is named")
+	}
+	a.Mandate.Mark.Party = s.Card.Party
+	d, err := s.Chancery.Mandate(r.Context(), *a.Mandate, a.As)
+	return GrantView{d}, err
+}
+
+func (s *Server) withdraw(r *http.Request) (any, error) {
+	var a GrantAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	if a.Act == nil {
+		return nil, invalid("no act is named")
+	}
+	return GrantView{*a.Act}, s.Chancery.Withdraw(r.Context(), *a.Act, a.Note, a.As)
 }
 
 func answer(w http.ResponseWriter, v any, err error) {

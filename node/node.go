@@ -27,6 +27,7 @@ import (
 	"entente/carriage"
 	"entente/catalogue"
 	"entente/chancery"
+	"entente/house"
 	"entente/intake"
 	"entente/internal/files"
 	"entente/internal/sqlite"
@@ -204,6 +205,9 @@ func open(ctx context.Context, dir string, key []byte, seams Seams) (*Node, erro
 	if err != nil {
 		return nil, errors.Join(err, shelf.Close())
 	}
+	if err := n.sweep(ctx); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	return n, nil
 }
 
@@ -249,12 +253,56 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 		n.Vault = vault.New(shelves)
 	}
 	n.Chancery = &chancery.Office{Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Signer: n.signer, Now: seams.Now}
-	n.Release = &release.Office{Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, House: n.House, Now: seams.Now, Random: seams.Random}
+	law, err := readLaw(filepath.Join(dir, LawName))
+	if err != nil {
+		return nil, err
+	}
+	n.Release = &release.Office{Law: law, Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, House: n.House, Now: seams.Now, Random: seams.Random}
 	n.Intake = &intake.Office{Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Now: seams.Now}
-	n.Reading = &reading.Room{Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
+	n.Reading = &reading.Room{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
 	return n, n.loadPersons(ctx)
+}
+
+// LawName is the file of house rules in a data folder. There may be none.
+const LawName = "house.cedar"
+
+func readLaw(path string) (*house.Rules, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the house rules: %w", err)
+	}
+	r, problems := house.Parse(text)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("the house rules in %s have %d mistakes; the first: %s; see them all with 'entente house check'", path, len(problems), problems[0])
+	}
+	return r, nil
+}
+
+// sweep removes sealed bytes that no product here needs: what a crash left, and
+// what was destroyed.
+func (n *Node) sweep(ctx context.Context) error {
+	needed := map[vault.Digest]bool{}
+	err := n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		for cu, err := range n.Catalogue.Products(tx) {
+			if err != nil {
+				return err
+			}
+			if cu.Destroyed[n.Card.Party] == nil {
+				needed[vault.Digest(cu.Seal.Vault)] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	_, err = n.Vault.Sweep(ctx, func(d vault.Digest) bool { return needed[d] })
+	return err
 }
 
 func seed(random io.Reader) (s uint64) {

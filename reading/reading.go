@@ -14,6 +14,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/house"
 	"entente/ledger"
 	"entente/product"
 	"entente/ruling"
@@ -35,6 +36,7 @@ type Room struct {
 	Vault     *vault.Vault
 	Key       *seal.PrivateKey
 	Signer    func(ctx context.Context, name string) (note.Signer, error)
+	Law       *house.Rules // our own law on top of the pacts; nil: none
 	Now       func() time.Time
 }
 
@@ -51,10 +53,13 @@ func (o *Opened) Close() error { return errors.Join(o.Reader.Close(), o.file.Clo
 
 // Denied is a reading that was refused. Its words are the same for a product
 // that does not exist and for one that may not be known.
-type Denied struct{ Ruling ruling.Ruling }
+type Denied struct {
+	Deed   string // what was not done
+	Ruling ruling.Ruling
+}
 
 // Error implements error.
-func (d *Denied) Error() string { return "not opened: " + d.Ruling.String() }
+func (d *Denied) Error() string { return d.Deed + " denied: " + d.Ruling.String() }
 
 // facts gathers what every use of a product is ruled on.
 func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.ReadFacts, error) {
@@ -87,7 +92,16 @@ func (r *Room) Consider(tx *ledger.Tx, n act.Number, name, purpose string) (prod
 	if err != nil {
 		return cu, ruling.Ruling{}, err
 	}
-	return cu, ruling.Read(&f), nil
+	return cu, r.narrow(ruling.Read(&f), &f, "read"), nil
+}
+
+// narrow asks our own law about what the pact allows.
+func (r *Room) narrow(was ruling.Ruling, f *ruling.ReadFacts, deed string) ruling.Ruling {
+	if !was.Allowed {
+		return was
+	}
+	rank, _ := f.Pact.Table.Rank(f.Custody.Mark(&f.Manifest))
+	return r.Law.Narrow(was, house.Question{Own: r.Own, Person: f.Person, Deed: deed, Manifest: f.Manifest, Rank: rank, Purpose: f.Purpose, Now: f.Now})
 }
 
 // Open opens product n for a person and a purpose.
@@ -114,7 +128,7 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	case err != nil:
 		return nil, err
 	case !rule.Allowed:
-		return nil, &Denied{rule}
+		return nil, &Denied{"reading", rule}
 	case r.controlled(cu) && grants == nil:
 		return nil, ErrAsked
 	}

@@ -17,6 +17,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/house"
 	"entente/ledger"
 	"entente/pact"
 	"entente/product"
@@ -58,6 +59,7 @@ type Office struct {
 	Key       *seal.PrivateKey
 	Signer    func(ctx context.Context, name string) (note.Signer, error)
 	House     func() ruling.House
+	Law       *house.Rules // our own law on top of the pacts; nil: none
 	Now       func() time.Time
 	Random    io.Reader
 }
@@ -157,13 +159,22 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		f.Drafter = d.As
 	}
 	f.Manifest = c.manifest
-	c.ruling = ruling.Release(&f)
+	c.ruling = o.Law.Narrow(ruling.Release(&f), house.Question{
+		Own: f.Own, Person: officer, Deed: "release", Manifest: c.manifest, Rank: rank(p, &c.manifest), Purpose: d.Purpose, Channel: f.Channel, Now: f.Now})
 	for _, k := range f.Consents {
 		if c.ruling.Allowed && k.Deed == "pass-on" && slices.Contains(to, k.Recipient) && k.Purpose == d.Purpose && !k.Withdrawn && k.Used < k.Uses && o.Now().Before(k.Until.Time) {
 			c.spends = append(c.spends, k.Act)
 		}
 	}
 	return c, nil
+}
+
+func rank(p *pact.Pact, m *act.Manifest) int {
+	if p == nil {
+		return 0
+	}
+	r, _ := p.Table.Rank(m.Mark, m.Made.Time)
+	return r
 }
 
 // sources gathers what the product was made from, and adds its origins and

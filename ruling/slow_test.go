@@ -374,7 +374,6 @@ func (s *slow) content(v verdict, f *ruling.ReadFacts) int {
 	}
 	same := f.Purpose == m.Purpose || s.text("use", "bound") == "free" || s.text("use", "bound") == "framework" && slices.Contains(purposes, f.Purpose)
 	for _, o := range m.Origins {
-		same = same || false
 		v.unless(same || o == f.Own || consent(f.Consents, o, "purpose", "", f.Purpose, f.Now), s.article("purpose"))
 	}
 	v.unless(p.Facility != "", s.article("register"))
@@ -397,7 +396,9 @@ func (s *slow) read(f *ruling.ReadFacts) verdict {
 
 func (s *slow) do(f *ruling.DoFacts) verdict {
 	v, m := verdict{}, f.Manifest
-	if !s.known(&f.ReadFacts) {
+	office := map[string]act.Office{"destroy": act.Registry, "downgrade": act.Releasing}[f.Deed]
+	registry := office != "" && !f.Person.Left && slices.Contains(f.Person.Offices, office)
+	if !s.known(&f.ReadFacts) && !registry {
 		return verdict{"need to know": true}
 	}
 	switch f.Deed {

@@ -281,6 +281,9 @@ func (v *Vault) Verify(ctx context.Context, d Digest) error {
 	return err
 }
 
+// Remove removes a kept object; one that is not there is no error.
+func (v *Vault) Remove(ctx context.Context, d Digest) error { return v.shelf.Remove(ctx, d) }
+
 // Sweep removes the objects that keep does not want: bytes that a crash left
 // with nothing pointing at them.
 func (v *Vault) Sweep(ctx context.Context, keep func(Digest) bool) (removed int, err error) {

@@ -33,24 +33,31 @@ type cli struct {
 	KeyFile string `help:"File that opens the data folder, instead of a passphrase. A systemd credential called entente-key is found by itself." env:"ENTENTE_KEY_FILE" type:"path"`
 	JSON    bool   `name:"json" help:"Answer in JSON."`
 
-	Init     initCmd     `cmd:"" help:"Make a node's data folder, with fresh keys and its first people."`
-	Serve    serveCmd    `cmd:"" help:"Run the node: answer partners, carry what is released, serve the desk."`
-	Pact     pactCmd     `cmd:"" help:"Draft, check, show and sign pacts, and every other step of their life."`
-	Pacts    pactsCmd    `cmd:"" help:"List the pacts: where each stands, what is open and what comes next, soonest first."`
-	Release  releaseCmd  `cmd:"" help:"Release a file to the other parties of a pact."`
-	Approve  approveCmd  `cmd:"" help:"Release, as the second person, what another drafted."`
-	Lend     lendCmd     `cmd:"" help:"Lend our share of a product's key for a time."`
-	Inbox    inboxCmd    `cmd:"" help:"List what was received."`
-	Outbox   outboxCmd   `cmd:"" help:"List what was released, and what became of it."`
-	Open     openCmd     `cmd:"" help:"Open a product and write its content out."`
-	Status   statusCmd   `cmd:"" help:"Show the node at a glance: pacts, partners, ledger."`
-	Why      whyCmd      `cmd:"" help:"Explain what happened to a product, with the acts it rests on."`
-	Person   personCmd   `cmd:"" help:"List and enrol our own people."`
-	Ledger   ledgerCmd   `cmd:"" help:"Verify, rebuild and show the ledger."`
-	Desk     deskCmd     `cmd:"" help:"Print a one-time link to the desk for a person."`
-	Doctor   doctorCmd   `cmd:"" help:"Look for what is wrong with this node and its machine."`
-	Demo     demoCmd     `cmd:"" help:"Run Seoul and Tokyo on this machine and watch them share real data."`
-	Complete completeCmd `cmd:"" help:"Print a completion script: entente complete bash > /etc/bash_completion.d/entente"`
+	Init       initCmd       `cmd:"" help:"Make a node's data folder, with fresh keys and its first people."`
+	Serve      serveCmd      `cmd:"" help:"Run the node: answer partners, carry what is released, serve the desk."`
+	Pact       pactCmd       `cmd:"" help:"Draft, check, show and sign pacts, and every other step of their life."`
+	Pacts      pactsCmd      `cmd:"" help:"List the pacts: where each stands, what is open and what comes next, soonest first."`
+	Release    releaseCmd    `cmd:"" help:"Release a file to the other parties of a pact."`
+	Approve    approveCmd    `cmd:"" help:"Release, as the second person, what another drafted."`
+	Consent    consentCmd    `cmd:"" help:"Approve in writing what the pact otherwise forbids with a product of ours."`
+	Mandate    mandateCmd    `cmd:"" help:"Give standing authority: a class of products goes at once."`
+	Withdraw   withdrawCmd   `cmd:"" help:"Take back a consent or a mandate, for the future."`
+	Copy       copyCmd       `cmd:"" help:"Enter a numbered copy, with its holder and reason."`
+	Destroy    destroyCmd    `cmd:"" help:"Destroy a product here, against a certificate."`
+	Reclassify reclassifyCmd `cmd:"" help:"Lower the mark of a product of ours, for everybody who has it."`
+	House      houseCmd      `cmd:"" help:"Check our own law on top of the pacts."`
+	Lend       lendCmd       `cmd:"" help:"Lend our share of a product's key for a time."`
+	Inbox      inboxCmd      `cmd:"" help:"List what was received."`
+	Outbox     outboxCmd     `cmd:"" help:"List what was released, and what became of it."`
+	Open       openCmd       `cmd:"" help:"Open a product and write its content out."`
+	Status     statusCmd     `cmd:"" help:"Show the node at a glance: pacts, partners, ledger."`
+	Why        whyCmd        `cmd:"" help:"Explain what happened to a product, with the acts it rests on."`
+	Person     personCmd     `cmd:"" help:"List and enrol our own people."`
+	Ledger     ledgerCmd     `cmd:"" help:"Verify, rebuild and show the ledger."`
+	Desk       deskCmd       `cmd:"" help:"Print a one-time link to the desk for a person."`
+	Doctor     doctorCmd     `cmd:"" help:"Look for what is wrong with this node and its machine."`
+	Demo       demoCmd       `cmd:"" help:"Run Seoul and Tokyo on this machine and watch them share real data."`
+	Complete   completeCmd   `cmd:"" help:"Print a completion script: entente complete bash > /etc/bash_completion.d/entente"`
 }
 
 // app is what commands work with.

@@ -15,6 +15,7 @@ import (
 	"entente/act"
 	"entente/desk"
 	"entente/product"
+	"entente/reading"
 	"entente/release"
 	"entente/ruling"
 	"entente/seal"
@@ -29,19 +30,21 @@ func (a *app) terminal() bool {
 }
 
 type releaseCmd struct {
-	File     string `arg:"" help:"The file; - reads standard input."`
-	Pact     string `help:"The pact." required:""`
-	As       string `help:"The officer who releases." default:"officer"`
-	Purpose  string `help:"What it may be used for, as the pact names it." required:""`
-	Mark     string `help:"Our marking, as it is stamped, such as 군사II급비밀." required:""`
-	Subject  string `help:"As the pact names it." default:"defence"`
-	Kind     string `help:"report, assessment, imagery or notice." default:"report"`
-	Form     string `help:"The form that the pact speaks of." default:"electronic"`
-	Title    string `help:"Title. Default: the file's name."`
-	Language string `help:"Language of the content." default:"en"`
-	Mode     string `help:"released, originator-controlled or lease." enum:"released,originator-controlled,lease" default:"released"`
-	Event    string `help:"Event that it is about, as JSON: {\"id\":…,\"kind\":…,\"time\":…,\"place\":{\"lat\":…,\"lon\":…}}"`
-	Preview  bool   `help:"Only say how it would be ruled."`
+	File     string   `arg:"" help:"The file; - reads standard input."`
+	Pact     string   `help:"The pact." required:""`
+	As       string   `help:"The officer who releases." default:"officer"`
+	Purpose  string   `help:"What it may be used for, as the pact names it." required:""`
+	Mark     string   `help:"Our marking, as it is stamped, such as 군사II급비밀." required:""`
+	Subject  string   `help:"As the pact names it." default:"defence"`
+	Kind     string   `help:"report, assessment, imagery or notice." default:"report"`
+	Form     string   `help:"The form that the pact speaks of." default:"electronic"`
+	Title    string   `help:"Title. Default: the file's name."`
+	Language string   `help:"Language of the content." default:"en"`
+	Mode     string   `help:"released, originator-controlled or lease." enum:"released,originator-controlled,lease" default:"released"`
+	Event    string   `help:"Event that it is about, as JSON: {\"id\":…,\"kind\":…,\"time\":…,\"place\":{\"lat\":…,\"lon\":…}}"`
+	From     []string `help:"Control number of a product that it is made from; once for each."`
+	Mandate  string   `help:"The mandate that it goes under, by its act: no second person is asked."`
+	Preview  bool     `help:"Only say how it would be ruled."`
 }
 
 // Run releases a file.
@@ -96,6 +99,15 @@ func (c *releaseCmd) draft() (release.Draft, error) {
 	}
 	if d.MediaType == "" {
 		d.MediaType = "application/octet-stream"
+	}
+	for _, n := range c.From {
+		d.Lineage = append(d.Lineage, act.Lineage{Of: act.Number(n), How: "excerpt"})
+	}
+	if c.Mandate != "" {
+		d.Mandate = new(act.Digest)
+		if err := d.Mandate.UnmarshalText([]byte(c.Mandate)); err != nil {
+			return d, &desk.Problem{Kind: "invalid", Text: "a mandate is named by the digest of its act, as 'entente mandate' printed it"}
+		}
 	}
 	if c.Event != "" {
 		j := json.NewDecoder(strings.NewReader(c.Event))
@@ -159,6 +171,28 @@ func tellRuling(w io.Writer, r ruling.Ruling) {
 	for _, d := range r.Duties {
 		fmt.Fprintf(w, "  duty: %s\n", d)
 	}
+}
+
+// rule asks how a deed would be ruled, or would have been.
+func (c *whyCmd) rule(a *app) error {
+	d := reading.Deed{As: c.As, Deed: c.Deed, Purpose: c.Purpose, Recipient: act.Party(c.Recipient), Mark: c.Mark, Method: c.Method}
+	if c.At != "" {
+		at, err := time.Parse(time.RFC3339, c.At)
+		if err != nil {
+			return &desk.Problem{Kind: "invalid", Text: "a moment is written 2016-12-16T09:00:00+09:00"}
+		}
+		d.At = at
+	}
+	return a.client(func(k *desk.Client) error {
+		var r ruling.Ruling
+		if err := k.Post(a.ctx, "/v1/rule", desk.DeedAsk{Number: act.Number(c.Number), Deed: d}, &r); err != nil {
+			return err
+		}
+		return a.answer(r, func(w io.Writer) {
+			fmt.Fprintf(w, "%s of %s by %s: ", c.Deed, c.Number, c.As)
+			tellRuling(w, r)
+		})
+	})
 }
 
 type approveCmd struct {
@@ -297,12 +331,21 @@ func (c *openCmd) Run(a *app) (err error) {
 }
 
 type whyCmd struct {
-	Number string `arg:"" help:"Control number."`
-	As     string `help:"Rule on reading by this person."`
+	Number    string `arg:"" help:"Control number."`
+	As        string `help:"Rule on reading, or on another deed, by this person."`
+	Deed      string `help:"Rule on this deed instead: pass-on, copy, translate, extract, downgrade, destroy." enum:"read,pass-on,copy,translate,extract,downgrade,destroy" default:"read"`
+	Recipient string `help:"Third party of a pass-on."`
+	Purpose   string `help:"For what purpose. Default: its own."`
+	Mark      string `help:"New marking of a downgrade."`
+	Method    string `help:"Method of a destruction."`
+	At        string `help:"Rule as of this moment: 2016-12-16T09:00:00+09:00."`
 }
 
 // Run explains.
 func (c *whyCmd) Run(a *app) error {
+	if c.As != "" && (c.Deed != "read" || c.Purpose != "" || c.At != "") {
+		return c.rule(a)
+	}
 	return a.client(func(k *desk.Client) error {
 		var v struct {
 			Custody product.Custody `json:"custody"`

@@ -28,10 +28,10 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// capture NAME sets NAME to the code, or else the control number, that the last
+// capture NAME sets NAME to the code, or else the control number or digest, that the last
 // command printed.
 func capture(ts *testscript.TestScript, _ bool, args []string) {
-	for _, pattern := range []string{`\d{4}( \d{4}){5}`, `[A-Z]+-\d{4}-\w{4}-\w{4}`} {
+	for _, pattern := range []string{`\d{4}( \d{4}){5}`, `[A-Z]+-\d{4}-\w{4}-\w{4}`, `[0-9a-f]{64}`} {
 		if s := regexp.MustCompile(pattern).FindString(ts.ReadFile("stdout")); s != "" {
 			ts.Setenv(args[0], s)
 			return

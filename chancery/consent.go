@@ -1,0 +1,92 @@
+package chancery
+
+import (
+	"context"
+	"fmt"
+
+	"entente/act"
+	"entente/ledger"
+	"entente/party"
+)
+
+// Consent gives the originator's written approval of one thing that the pact
+// otherwise forbids (article 6, R13 to R16). It goes to those who have the
+// product, and to the third party where it is a partner of ours.
+func (o *Office) Consent(ctx context.Context, c act.Consent, as string) (d act.Digest, err error) {
+	err = o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		cu, ok, err := o.Catalogue.Product(tx, c.Number)
+		if err != nil {
+			return err
+		}
+		if !ok || cu.From == "" || cu.Manifest.Originator != o.Card.Party {
+			return fmt.Errorf("%s is no product of ours that was released: only its originator approves", c.Number)
+		}
+		to := append([]act.Party{}, cu.Manifest.Recipients...)
+		if c.Recipient != "" {
+			if _, known, err := o.Catalogue.Partner(tx, c.Recipient); err != nil {
+				return err
+			} else if known {
+				to = append(to, c.Recipient)
+			}
+		}
+		d, err = o.signAs(ctx, tx, as, act.Releasing, cu.Manifest.Pact, act.ConsentGiven, c, to...)
+		return err
+	})
+	return d, err
+}
+
+// Mandate gives an officer's standing authority to release a class of products.
+func (o *Office) Mandate(ctx context.Context, m act.Mandate, as string) (d act.Digest, err error) {
+	err = o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		d, err = o.signAs(ctx, tx, as, act.Releasing, m.Pact, act.MandateGiven, m)
+		return err
+	})
+	return d, err
+}
+
+// Withdraw takes back a consent or a mandate of ours, for the future.
+func (o *Office) Withdraw(ctx context.Context, given act.Digest, note, as string) error {
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		i, ok, err := tx.Find(given)
+		if err != nil {
+			return err
+		}
+		if ok {
+			e, err := tx.Entry(i)
+			if err != nil {
+				return err
+			}
+			k := act.ConsentWithdrawn
+			if e.Act.Kind == act.MandateGiven {
+				k = act.MandateWithdrawn
+			}
+			if e.Act.From == o.Card.Party && (e.Act.Kind == act.ConsentGiven || e.Act.Kind == act.MandateGiven) {
+				_, err = o.signAs(ctx, tx, as, act.Releasing, e.Act.Pact, k, act.Withdrawal{Act: given, Note: note}, e.Act.To...)
+				return err
+			}
+		}
+		return fmt.Errorf("no consent and no mandate of ours was given by an act %.12s", given)
+	})
+}
+
+// signAs enters an act of a person's who holds an office.
+func (o *Office) signAs(ctx context.Context, tx *ledger.Tx, as string, office act.Office, id act.PactID, k act.Kind, body any, to ...act.Party) (d act.Digest, err error) {
+	person, ok, err := o.Catalogue.Person(tx, as)
+	if err != nil {
+		return d, err
+	}
+	if !ok || !party.Holds(&person, office) {
+		return d, fmt.Errorf("%s does not hold the office %q: ask one who does, or enrol the person with it", as, office)
+	}
+	s, err := o.Catalogue.Statement(tx, o.Now(), k, body, to...)
+	if err != nil {
+		return d, err
+	}
+	s.Pact = id
+	signer, err := o.Signer(ctx, as)
+	if err != nil {
+		return d, err
+	}
+	e, err := o.Catalogue.Enter(tx, s, signer)
+	return e.Digest, err
+}

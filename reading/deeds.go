@@ -1,0 +1,106 @@
+package reading
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"entente/act"
+	"entente/ledger"
+	"entente/ruling"
+	"entente/vault"
+)
+
+// Deed is what a person wants to do with a product besides reading it.
+type Deed struct {
+	As        string    `json:"as"`
+	Deed      string    `json:"deed"` // read, pass-on, copy, translate, extract, downgrade, destroy
+	Purpose   string    `json:"purpose,omitempty"`
+	Recipient act.Party `json:"recipient,omitempty"` // of a pass-on
+	Standing  string    `json:"standing,omitempty"`  // of the recipient, under a pact that goes by audience
+	Mark      string    `json:"mark,omitempty"`      // of a downgrade
+	Holder    string    `json:"holder,omitempty"`    // of a copy
+	Reason    string    `json:"reason,omitempty"`
+	Method    string    `json:"method,omitempty"` // of a destruction
+	Witness   []string  `json:"witness,omitempty"`
+	At        time.Time `json:"at,omitzero"` // rule as of this moment: a question only
+}
+
+// Rule rules on a deed and changes nothing: past, present or hypothetical.
+func (r *Room) Rule(tx *ledger.Tx, n act.Number, d Deed) (ruling.Ruling, error) {
+	_, rule, err := r.rule(tx, n, d)
+	return rule, err
+}
+
+func (r *Room) rule(tx *ledger.Tx, n act.Number, d Deed) (f ruling.DoFacts, rule ruling.Ruling, err error) {
+	cu, read, err := r.facts(tx, n, d.As, d.Purpose)
+	if err != nil {
+		return f, rule, err
+	}
+	if read.Purpose == "" {
+		read.Purpose = cu.Manifest.Purpose
+	}
+	if !d.At.IsZero() {
+		read.Now = d.At
+	}
+	f = ruling.DoFacts{ReadFacts: read, Deed: d.Deed, Recipient: d.Recipient, Standing: d.Standing, Mark: act.Mark{Party: r.Own, Text: d.Mark}, Copies: len(cu.Copies), Method: d.Method, Witnesses: len(d.Witness)}
+	if d.Deed == "read" {
+		rule = ruling.Read(&f.ReadFacts)
+	} else {
+		rule = ruling.Do(&f)
+	}
+	return f, r.narrow(rule, &f.ReadFacts, d.Deed), nil
+}
+
+// Do copies, reclassifies or destroys: it rules and enters the act. A copy is
+// numbered in its act. A destruction is entered with its certificate, and then
+// the sealed bytes go; should the node stop between the two, the next start
+// sweeps them, and nothing opens them meanwhile.
+func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, error) {
+	var rule ruling.Ruling
+	var gone *act.Sum
+	err := r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		f, now, err := r.rule(tx, n, d)
+		if err != nil {
+			return err
+		}
+		if rule = now; !rule.Allowed {
+			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: d.As, Purpose: f.Purpose, Because: rule.Because}, "", f.Custody)
+		}
+		var s act.Act
+		switch d.Deed {
+		case "copy":
+			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductCopied, act.Copy{Number: n, Copy: len(f.Custody.Copies) + 1, Person: d.As, Holder: d.Holder, Reason: d.Reason})
+		case "downgrade":
+			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductReclassified, act.Reclassification{Number: n, Mark: f.Mark, Reason: d.Reason}, f.Manifest.Recipients...)
+		case "destroy":
+			var to []act.Party
+			if f.Manifest.Originator != r.Own {
+				to = []act.Party{f.Manifest.Originator}
+			}
+			gone = &f.Custody.Seal.Vault
+			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductDestroyed, act.Certificate{Number: n, Vault: *gone, Person: d.As, Method: d.Method, Witness: d.Witness, Copies: len(f.Custody.Copies)}, to...)
+		default:
+			return fmt.Errorf("%s: %q is ruled on by 'entente why'; it is done by releasing a product made from %s", n, d.Deed, n)
+		}
+		if err != nil {
+			return err
+		}
+		s.Pact = f.Manifest.Pact
+		signer, err := r.Signer(ctx, d.As)
+		if err != nil || d.Deed == "destroy" {
+			signer = nil // the originator need not know our registry's keys: the certificate names the person
+		}
+		_, err = r.Catalogue.Enter(tx, s, signer)
+		return err
+	})
+	switch {
+	case err != nil:
+		return rule, err
+	case !rule.Allowed:
+		return rule, &Denied{d.Deed, rule}
+	case gone != nil:
+		return rule, r.Vault.Remove(ctx, vault.Digest(*gone))
+	}
+	return rule, nil
+}
