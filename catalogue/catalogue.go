@@ -152,8 +152,9 @@ func (c *Catalogue) Keys(tx *ledger.Tx) act.Keys {
 	}
 }
 
-// Pact reads the pact called id: the text in force, else the one signed or
-// proposed last. It reports false when none was ever proposed.
+// Pact reads the pact called id: of the texts in force the highest version,
+// which amends the others (R57), else the one proposed last. It reports false
+// when none was ever proposed.
 func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pact, Row, bool, error) {
 	all, err := rows[Row](tx, tablePact, string(id)+"/")
 	if err != nil || len(all) == 0 {
@@ -161,15 +162,19 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 	}
 	var best *pact.Pact
 	var row Row
+	in := false
 	for _, r := range all {
 		p, err := c.text(tx, r.Text)
 		if err != nil {
 			return nil, Row{}, false, err
 		}
-		in := p.Phase(r.Life, now).Transfers()
-		if best == nil || in && !best.Phase(row.Life, now).Transfers() || r.Entered > row.Entered && !best.Phase(row.Life, now).Transfers() {
-			best, row = p, r
+		moves := p.Phase(r.Life, now).Transfers()
+		switch {
+		case best == nil, moves && !in:
+		case moves != in, in && p.Version <= best.Version, !in && r.Entered < row.Entered:
+			continue
 		}
+		best, row, in = p, r, moves
 	}
 	return best, row, true, nil
 }

@@ -341,7 +341,13 @@ func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		all = append(all, s.pactStands(p, row))
+		v := s.pactStands(p, row)
+		if _, now, _, err := s.Catalogue.Pact(tx, row.ID, s.Now()); err != nil {
+			return nil, err
+		} else if now.Text != row.Text && p.Phase(row.Life, s.Now()).Transfers() {
+			v = PactView{ID: v.ID, Title: v.Title, Version: v.Version, Text: v.Text, By: v.By, Phase: "amended", Stands: "amended", Next: "what was shared under it keeps its terms"}
+		}
+		all = append(all, v)
 	}
 	slices.SortStableFunc(all, sooner)
 	return all, nil

@@ -209,6 +209,11 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, a act.Act, b act.Release)
 	if !ok {
 		p = nil
 	}
+	if _, now, _, err := o.Catalogue.Pact(tx, a.Pact, a.At.Time); err != nil {
+		return ruling.Ruling{}, err
+	} else if ok && now.Text != b.Text && p.Phase(row.Life, a.At.Time).Transfers() {
+		return ruling.Ruling{Because: []act.Reason{{Article: "amendment", Text: "it was released under a text that has been amended", Cure: "release it again, under the amended text"}}}, nil
+	}
 	consents, err := o.Catalogue.Consents(tx, b.Manifest.Number, b.Manifest.Lineage...)
 	if err != nil {
 		return ruling.Ruling{}, err

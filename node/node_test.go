@@ -14,6 +14,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/demo"
 	"entente/desk"
 	"entente/ledger"
 	"entente/node"
@@ -75,7 +76,11 @@ func (n *partyNode) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n.addr == "" {
-		n.addr = "127.0.0.1:0"
+		port, err := demo.Port()
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.addr = "127.0.0.1:" + port
 	}
 	l, err := net.Listen("tcp", n.addr)
 	if err != nil {

@@ -1,0 +1,189 @@
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"entente/act"
+	"entente/desk"
+	"entente/ledger"
+	"entente/node"
+	"entente/pact"
+	"entente/party"
+	"entente/reading"
+	"entente/release"
+)
+
+// pactWith is the text of 2016 with another partner, name and life.
+func pactWith(t *testing.T, id string, partner act.Party, life string, version int) []byte {
+	t.Helper()
+	b, _ := pact.Template("kr-jp-2016")
+	text := strings.NewReplacer("pact: kr-jp-2016", "pact: "+id, "version: 1\n", fmt.Sprintf("version: %d\n", version), "id: JP", "id: "+string(partner), "party: JP", "party: "+string(partner),
+		"{en: Japan, ko: 일본국, ja: 日本国}", "{en: Partner "+string(partner)+"}", "{start: later-notification, term-years: 1, notice-days: 90, anniversary: 11-23}", life).Replace(string(b))
+	if _, problems := pact.Parse([]byte(text)); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return []byte(text)
+}
+
+// TestPortfolio: a node with 34 pacts of different terms tells which is due
+// first and reminds of it; one proposal was never answered, one has lapsed, one
+// was amended; nothing under one pact is known or ruled under another.
+func TestPortfolio(t *testing.T) {
+	clock := time.Date(2017, 11, 1, 0, 0, 0, 0, time.UTC)
+	seams := node.World(slog.New(slog.DiscardHandler))
+	seams.Now = func() time.Time { return clock }
+	dir, keyfile := filepath.Join(t.TempDir(), "KR"), filepath.Join(t.TempDir(), "key")
+	if err := node.NewKeyFile(keyfile, seams.Random); err != nil {
+		t.Fatal(err)
+	}
+	secret, err := node.KeyFile(keyfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	persons := staff("KR")
+	persons[2].Needs = []act.Need{{Pact: "pact-01", Purposes: []string{"threat-assessment"}}}
+	if err := node.Init(t.Context(), dir, secret, node.Found{Party: "KR", Name: names["KR"], Persons: persons}, seams); err != nil {
+		t.Fatal(err)
+	}
+	n, err := node.Open(t.Context(), dir, secret, seams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	c, ctx := desk.Within(n.Desk("").API()), context.Background()
+
+	// did folds what a partner sent: its acts come by a road that other tests walk.
+	did := func(k act.Kind, id act.PactID, from act.Party, body any) {
+		t.Helper()
+		err := n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+			return n.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: act.Act{Kind: k, Pact: id, From: from, At: act.MomentOf(clock), Body: body}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	conclude := func(text []byte, partner act.Party) *pact.Pact {
+		t.Helper()
+		p, err := n.Chancery.Propose(ctx, text, "officer")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, k := range []act.Kind{act.PactSigned, act.PactNotified} {
+			if k == act.PactNotified && p.Terms.Start == "signature" {
+				continue
+			}
+			if err := n.Chancery.Step(ctx, k, p.ID, p.Text, "", "officer"); err != nil {
+				t.Fatal(err)
+			}
+			did(k, p.ID, partner, act.Step{Text: p.Text})
+		}
+		return p
+	}
+	var texts []*pact.Pact
+	for i := range 34 {
+		partner := act.Party(fmt.Sprintf("Q%c%c", 'A'+i/26, 'A'+i%26))
+		card := n.Card
+		card.Party, card.Name, card.Link[0] = partner, act.Names{EN: "Partner " + string(partner)}, byte(i+1)
+		if err := n.Chancery.Know(ctx, card, party.Code(card), "officer"); err != nil {
+			t.Fatal(err)
+		}
+		id, life := fmt.Sprintf("pact-%02d", i), fmt.Sprintf("{start: later-notification, term-years: %d, notice-days: %d, anniversary: %02d-%02d}", 1+i%3, 30+i, 1+i%12, 1+i%28)
+		if i == 31 {
+			life = "{start: signature, notice-months: 6}"
+		}
+		if i == 32 {
+			life = "{start: signature, term-years: 1, notice-days: 10, anniversary: 11-20}"
+		}
+		text := pactWith(t, id, partner, life, 1)
+		if i == 33 { // proposed, and never answered
+			p, err := n.Chancery.Propose(ctx, text, "officer")
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts = append(texts, p)
+			continue
+		}
+		texts = append(texts, conclude(text, partner))
+	}
+	did(act.PactNotice, "pact-32", "QBG", act.Step{Text: texts[32].Text}) // it lapses on 2018-11-20
+
+	clock = time.Date(2019, 1, 2, 0, 0, 0, 0, time.UTC)
+	draft := release.Draft{As: "officer", Pact: "pact-02", Title: "a report", Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: "군사II급비밀", MediaType: "text/plain"}
+	old, err := n.Release.Release(ctx, draft, strings.NewReader("under the old terms"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []desk.PactView
+	if err := c.Get(ctx, "/v1/pacts", &all); err != nil {
+		t.Fatal(err)
+	}
+	if len(all) != 34 {
+		t.Fatalf("%d pacts", len(all))
+	}
+	phases := map[string]int{}
+	for i, v := range all {
+		phases[v.Phase]++
+		if i > 0 && all[i-1].At != nil && v.At != nil && v.At.Before(all[i-1].At.Time) || i > 0 && all[i-1].At == nil && v.At != nil {
+			t.Errorf("%s comes before %s and is due later", all[i-1].ID, v.ID)
+		}
+		if v.Next == "" {
+			t.Errorf("%s: nothing is said to come next", v.ID)
+		}
+		row := texts[slices.IndexFunc(texts, func(p *pact.Pact) bool { return p.ID == v.ID })]
+		if v.At != nil && v.Next[:4] == "last" {
+			days := int(v.At.Sub(clock).Hours() / 24)
+			if near := days < 120; near != (v.Reminder != "") {
+				t.Errorf("%s, %d days before its deadline: reminder %q (%v)", v.ID, days, v.Reminder, row.Terms)
+			}
+		}
+	}
+	if phases["in-force"] != 32 || phases["proposed"] != 1 || phases["terminated"] != 1 {
+		t.Errorf("%v", phases)
+	}
+
+	// The amendment: from now on the new text rules, and the old one says so.
+	amended := conclude(pactWith(t, "pact-02", "QAC", "{start: later-notification, term-years: 2, notice-days: 32, anniversary: 03-03}", 2), "QAC")
+	if err := c.Get(ctx, "/v1/pacts", &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range all {
+		if v.ID == "pact-02" && (v.Phase == "amended") != (v.Version == 1) {
+			t.Errorf("version %d is %s", v.Version, v.Phase)
+		}
+	}
+	fresh, err := n.Release.Release(ctx, draft, strings.NewReader("under the amended terms"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		for number, text := range map[act.Number]act.Sum{old.Number: texts[2].Text, fresh.Number: amended.Text} {
+			cu, _, err := n.Catalogue.Product(tx, number)
+			if err != nil {
+				return err
+			}
+			if cu.Text != text {
+				t.Errorf("%s keeps other terms than those it was released under", number)
+			}
+			// Who needs to know under another pact learns nothing of it: the words are those for a number that does not exist.
+			r, err := n.Reading.Rule(tx, number, reading.Deed{As: "analyst", Deed: "read"})
+			if err != nil {
+				return err
+			}
+			none, err := n.Reading.Rule(tx, "QAB-2019-0000-0000", reading.Deed{As: "analyst", Deed: "read"})
+			if err != nil || r.Allowed || r.String() != none.String() {
+				t.Errorf("%s, and for nothing %s, %v", r, none, err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
