@@ -151,7 +151,88 @@ func (c Consent) check() error {
 		c.Recipient == "" || c.Recipient.Check() == nil, line(c.Purpose), c.Purpose != "", c.Uses >= 1 && c.Uses <= 1000)
 }
 
-// Withdrawal takes back a consent or a mandate, for the future.
+// LawNotice tells a change of a party's law that affects protection.
+type LawNotice struct {
+	Text string `json:"text"`
+}
+
+func (l LawNotice) check() error { return malformed("notice of law", line(l.Text), l.Text != "") }
+
+// Assurance is the receiving party's word, before an oral or visual disclosure,
+// that those present are cleared and need to know (article 7, R26).
+type Assurance struct {
+	Meeting string   `json:"meeting"`
+	Persons []string `json:"persons"` // posts or names
+	Mark    Mark     `json:"mark"`    // the highest
+	Until   Moment   `json:"until"`
+}
+
+func (a Assurance) check() error {
+	return malformed("assurance", line(a.Meeting), len(a.Persons) >= 1 && len(a.Persons) <= MaxList, lines(a.Persons), line(a.Mark.Text))
+}
+
+func lines(all []string) bool {
+	for _, s := range all {
+		if !line(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// Visit asks for a visit that gives access.
+type Visit struct {
+	Visitors []string `json:"visitors"`
+	Subject  string   `json:"subject"`
+	Mark     Mark     `json:"mark"` // the highest that is asked for
+	From     Moment   `json:"from"`
+	Until    Moment   `json:"until"`
+}
+
+func (v Visit) check() error {
+	return malformed("visit", len(v.Visitors) >= 1 && len(v.Visitors) <= MaxList, lines(v.Visitors), line(v.Subject), line(v.Mark.Text), v.From.Before(v.Until.Time))
+}
+
+// Approval is the host's answer to a visit: up to a mark of its own.
+type Approval struct {
+	Visit Digest `json:"visit"`
+	Mark  Mark   `json:"mark"`
+}
+
+func (a Approval) check() error { return malformed("approval", line(a.Mark.Text)) }
+
+// Review says that a product is still needed, until the next review.
+type Review struct {
+	Number Number `json:"number"`
+	Person string `json:"person"`
+	Until  Moment `json:"until"`
+	Reason string `json:"reason"`
+}
+
+func (r Review) check() error {
+	if err := r.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("review", line(r.Person), line(r.Reason))
+}
+
+// Showing enters that a visitor was shown a product.
+type Showing struct {
+	Number  Number `json:"number"`
+	Visit   Digest `json:"visit"`
+	Visitor string `json:"visitor"`
+	Person  string `json:"person"` // who showed it
+}
+
+func (s Showing) check() error {
+	if err := s.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("showing", line(s.Visitor), line(s.Person))
+}
+
+// Withdrawal names an act and ends what it gave or opened: a consent, a mandate,
+// a visit, a notice that is acknowledged.
 type Withdrawal struct {
 	Act  Digest `json:"act"`
 	Note string `json:"note,omitempty"`

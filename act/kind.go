@@ -41,6 +41,14 @@ const (
 	ConsentWithdrawn    Kind = "consent.withdrawn"    // Withdrawal: for what has not happened yet
 	MandateGiven        Kind = "mandate.given"        // Mandate: standing authority to release a class of products
 	MandateWithdrawn    Kind = "mandate.withdrawn"    // Withdrawal
+	LawNotified         Kind = "law.notified"         // LawNotice: a change of law that affects protection (article 3)
+	LawAcknowledged     Kind = "law.acknowledged"     // Withdrawal names the notice
+	AssuranceGiven      Kind = "assurance.given"      // Assurance: before an oral disclosure (article 7)
+	VisitAsked          Kind = "visit.asked"          // Visit: authority to authority (article 8)
+	VisitApproved       Kind = "visit.approved"       // Approval: by the host alone
+	VisitEnded          Kind = "visit.ended"          // Withdrawal names the visit; its access ends too
+	NeedReviewed        Kind = "need.reviewed"        // Review: it is still needed (article 6)
+	ProductShown        Kind = "product.shown"        // Showing: to a visitor
 	ProductCopied       Kind = "product.copied"       // Copy: entered before the bytes are copied
 	ProductReclassified Kind = "product.reclassified" // Reclassification, by the originator
 	ProductDestroyed    Kind = "product.destroyed"    // Certificate: outlives the product
@@ -79,6 +87,14 @@ var kinds = map[Kind]reflect.Type{
 	ConsentWithdrawn:    reflect.TypeFor[Withdrawal](),
 	MandateGiven:        reflect.TypeFor[Mandate](),
 	MandateWithdrawn:    reflect.TypeFor[Withdrawal](),
+	LawNotified:         reflect.TypeFor[LawNotice](),
+	LawAcknowledged:     reflect.TypeFor[Withdrawal](),
+	AssuranceGiven:      reflect.TypeFor[Assurance](),
+	VisitAsked:          reflect.TypeFor[Visit](),
+	VisitApproved:       reflect.TypeFor[Approval](),
+	VisitEnded:          reflect.TypeFor[Withdrawal](),
+	NeedReviewed:        reflect.TypeFor[Review](),
+	ProductShown:        reflect.TypeFor[Showing](),
 	ProductCopied:       reflect.TypeFor[Copy](),
 	ProductReclassified: reflect.TypeFor[Reclassification](),
 	ProductDestroyed:    reflect.TypeFor[Certificate](),
@@ -97,7 +113,7 @@ func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
 // addressed to nobody; from a partner they have no effect and are refused.
 func (k Kind) Home() bool {
 	switch k {
-	case NodeOpened, PersonEnrolled, PartnerKnown, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, LedgerDisputed:
+	case NodeOpened, PersonEnrolled, PartnerKnown, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, LedgerDisputed:
 		return true
 	}
 	return false

@@ -37,6 +37,9 @@ const (
 	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
 	tableConsent = ledger.FoldPrefix + "consent" // number/digest → Consent
 	tableMandate = ledger.FoldPrefix + "mandate" // digest → Mandate
+	tableOpen    = ledger.FoldPrefix + "open"    // digest of a notice of law → Open
+	tableAssured = ledger.FoldPrefix + "assured" // pact/digest → product.Assurance
+	tableVisit   = ledger.FoldPrefix + "visit"   // digest → product.Visit
 	tableBlocked = ledger.FoldPrefix + "blocked" // pact → why nothing under it proceeds
 )
 
@@ -298,6 +301,34 @@ func (c *Catalogue) Consents(tx *ledger.Tx, n act.Number, of ...act.Lineage) ([]
 		}
 	}
 	return all, err
+}
+
+// Open is a notice of law that its recipient has not acknowledged (R5).
+type Open struct {
+	Act  act.Digest `json:"act"`
+	Pact act.PactID `json:"pact"`
+	From act.Party  `json:"from"`
+	To   act.Party  `json:"to"`
+	Text string     `json:"text"`
+	At   act.Moment `json:"at"`
+}
+
+// Open reads the notices of law that wait to be acknowledged.
+func (c *Catalogue) Open(tx *ledger.Tx) ([]Open, error) { return rows[Open](tx, tableOpen, "") }
+
+// Assured reads the assurances given under a pact.
+func (c *Catalogue) Assured(tx *ledger.Tx, id act.PactID) ([]product.Assurance, error) {
+	return rows[product.Assurance](tx, tableAssured, string(id)+"/")
+}
+
+// Visits reads every visit that was asked for.
+func (c *Catalogue) Visits(tx *ledger.Tx) ([]product.Visit, error) {
+	return rows[product.Visit](tx, tableVisit, "")
+}
+
+// Visit reads one visit.
+func (c *Catalogue) Visit(tx *ledger.Tx, d act.Digest) (product.Visit, bool, error) {
+	return ledger.Load[product.Visit](tx, tableVisit, d.String())
 }
 
 // Mandates reads our standing authorities.

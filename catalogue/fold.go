@@ -49,6 +49,24 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		return c.step(tx, e.Act, act.Step{Text: b.Text})
 	case act.Mandate:
 		return ledger.Save(tx, tableMandate, e.Digest.String(), product.Mandate{Mandate: b, Act: e.Digest, By: e.Act.By, Given: e.Act.At})
+	case act.LawNotice:
+		if len(e.Act.To) != 1 {
+			return nil
+		}
+		return ledger.Save(tx, tableOpen, e.Digest.String(), Open{e.Digest, e.Act.Pact, e.Act.From, e.Act.To[0], b.Text, e.Act.At})
+	case act.Assurance:
+		return ledger.Save(tx, tableAssured, string(e.Act.Pact)+"/"+e.Digest.String(), product.Assurance{Assurance: b, By: e.Act.From, Given: e.Act.At})
+	case act.Visit:
+		if len(e.Act.To) != 1 {
+			return nil
+		}
+		return ledger.Save(tx, tableVisit, e.Digest.String(), product.Visit{Visit: b, Act: e.Digest, Pact: e.Act.Pact, By: e.Act.From, Host: e.Act.To[0]})
+	case act.Approval:
+		return c.visit(tx, b.Visit, func(v *product.Visit) {
+			if e.Act.From == v.Host { // the host alone approves
+				v.Approved = &b.Mark
+			}
+		})
 	case act.Withdrawal:
 		return c.withdrawal(tx, e.Act, b)
 	case act.Dispute:
@@ -150,11 +168,35 @@ func (c *Catalogue) withdrawal(tx *ledger.Tx, a act.Act, b act.Withdrawal) error
 		m.Withdrawn = true
 		return ledger.Save(tx, tableMandate, b.Act.String(), m)
 	}
+	if a.Kind == act.LawAcknowledged {
+		o, ok, err := ledger.Load[Open](tx, tableOpen, b.Act.String())
+		if err != nil || !ok || a.From != o.To {
+			return err
+		}
+		return tx.Delete(tableOpen, []byte(b.Act.String()))
+	}
+	if a.Kind == act.VisitEnded {
+		return c.visit(tx, b.Act, func(v *product.Visit) {
+			if at := a.At; v.Ended == nil && (a.From == v.Host || a.From == v.By) {
+				v.Ended = &at
+			}
+		})
+	}
 	return c.consent(tx, b.Act, func(k *product.Consent) {
 		if k.By == a.From {
 			k.Withdrawn = true
 		}
 	})
+}
+
+// visit changes a visit; an unknown one stays unknown.
+func (c *Catalogue) visit(tx *ledger.Tx, d act.Digest, f func(*product.Visit)) error {
+	v, ok, err := c.Visit(tx, d)
+	if err != nil || !ok {
+		return err
+	}
+	f(&v)
+	return ledger.Save(tx, tableVisit, d.String(), v)
 }
 
 // consent changes the consent that an act gave; an unknown one stays unknown.

@@ -105,6 +105,8 @@ func (s *Server) API() http.Handler {
 		"POST /v1/lend":        s.lend,
 		"POST /v1/rule":        s.rule,
 		"POST /v1/do":          s.do,
+		"GET /v1/open":         s.openItems,
+		"POST /v1/state":       s.state,
 		"POST /v1/consent":     s.consent,
 		"POST /v1/mandate":     s.mandate,
 		"POST /v1/withdraw":    s.withdraw,
@@ -148,6 +150,66 @@ func (s *Server) do(r *http.Request) (any, error) {
 	}
 	a.At = time.Time{}
 	return s.Reading.Do(r.Context(), a.Number, a.Deed)
+}
+
+// StateAsk states something to another authority.
+type StateAsk struct {
+	Kind      act.Kind       `json:"kind"`
+	As        string         `json:"as"`
+	Pact      act.PactID     `json:"pact,omitempty"`
+	To        act.Party      `json:"to,omitempty"`
+	Law       *act.LawNotice `json:"law,omitempty"`
+	Assurance *act.Assurance `json:"assurance,omitempty"`
+	Visit     *act.Visit     `json:"visit,omitempty"`
+	Act       *act.Digest    `json:"act,omitempty"`  // that is acknowledged, approved or ended
+	Mark      string         `json:"mark,omitempty"` // up to which a visit is approved
+}
+
+func (s *Server) state(r *http.Request) (any, error) {
+	var a StateAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	var d act.Digest
+	var err error
+	switch {
+	case a.Kind == act.LawNotified && a.Law != nil:
+		d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Law, a.To, a.As)
+	case a.Kind == act.AssuranceGiven && a.Assurance != nil:
+		a.Assurance.Mark.Party = s.Card.Party
+		d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Assurance, a.To, a.As)
+	case a.Kind == act.VisitAsked && a.Visit != nil:
+		a.Visit.Mark.Party = s.Card.Party
+		d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Visit, a.To, a.As)
+	case a.Kind == act.LawAcknowledged && a.Act != nil:
+		d, err = s.Chancery.Acknowledge(ctx, *a.Act, a.As)
+	case a.Kind == act.VisitApproved && a.Act != nil:
+		d, err = s.Chancery.ApproveVisit(ctx, *a.Act, a.Mark, a.As)
+	case a.Kind == act.VisitEnded && a.Act != nil:
+		d, err = s.Chancery.EndVisit(ctx, *a.Act, a.As)
+	default:
+		return nil, invalid("nothing is stated")
+	}
+	return GrantView{d}, err
+}
+
+// OpenView is what waits for somebody's answer.
+type OpenView struct {
+	Law    []catalogue.Open `json:"law"`
+	Visits []product.Visit  `json:"visits"`
+}
+
+func (s *Server) openItems(r *http.Request) (any, error) {
+	var v OpenView
+	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+		if v.Law, err = s.Catalogue.Open(tx); err != nil {
+			return err
+		}
+		v.Visits, err = s.Catalogue.Visits(tx)
+		return err
+	})
+	return v, err
 }
 
 // GrantAsk gives a consent or a mandate, or withdraws one.

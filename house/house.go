@@ -127,7 +127,7 @@ func (r *Rules) Narrow(was ruling.Ruling, q Question) ruling.Ruling {
 		return was
 	}
 	entities, request := facts(q)
-	decision, why := r.policies.IsAuthorized(entities, request)
+	decision, why := cedar.Authorize(r.policies, entities, request)
 	// An error makes Cedar skip a rule: a rule that cannot be asked forbids.
 	if len(why.Errors) > 0 {
 		slices.SortFunc(why.Errors, func(a, b cedar.DiagnosticError) int { return cmp.Compare(a.PolicyID, b.PolicyID) })

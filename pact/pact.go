@@ -32,6 +32,9 @@ const (
 	Purpose           Clause = "purpose"            // no use for another purpose without written approval
 	Clearance         Clause = "clearance"          // eligibility, from the level of the product
 	NeedToKnow        Clause = "need-to-know"       // rank, post or clearance alone gives no access
+	Assurance         Clause = "assurance"          // before an oral disclosure the receiver assures clearance and need
+	Visiting          Clause = "visits"             // only with the host's approval, up to its mark, while it lasts
+	Review            Clause = "review"             // what is no longer needed is returned or destroyed
 	Register          Clause = "register"           // each facility keeps a register of persons
 	Briefing          Clause = "briefing"           // persons are told their duties
 	Channels          Clause = "channels"           // how things travel, and the ceiling of each way
@@ -46,7 +49,7 @@ const (
 	Duration          Clause = "life"               // how it begins, is extended and ends
 )
 
-var clauses = []Clause{InForce, Subjects, Markings, Reclassification, ThirdParty, Purpose, Clearance, NeedToKnow, Register, Briefing, Channels, Receipts,
+var clauses = []Clause{InForce, Subjects, Markings, Reclassification, ThirdParty, Purpose, Clearance, NeedToKnow, Assurance, Visiting, Review, Register, Briefing, Channels, Receipts,
 	Authorities, StandingAuthority, OriginatorControl, Reproduction, Translation, Destruction, Survival, Duration}
 
 // Pact is an agreement's text, read. The numbers D1 to D24 are the ways in
@@ -255,6 +258,8 @@ var rests = map[string][]Clause{
 	"copy":      {Reproduction, NeedToKnow, Survival},
 	"translate": {Translation, Markings, NeedToKnow, Survival},
 	"downgrade": {Reclassification, Markings},
+	"show":      {Visiting, NeedToKnow, Markings},
+	"visit":     {Visiting},
 	"destroy":   {Destruction, Survival},
 }
 

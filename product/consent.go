@@ -12,6 +12,24 @@ type Consent struct {
 	Withdrawn bool       `json:"withdrawn,omitempty"`
 }
 
+// Assurance is a receiving party's word before an oral disclosure.
+type Assurance struct {
+	act.Assurance
+	By    act.Party  `json:"by"`
+	Given act.Moment `json:"given"`
+}
+
+// Visit is a visit that was asked for, and what became of it.
+type Visit struct {
+	act.Visit
+	Act      act.Digest  `json:"act"`
+	Pact     act.PactID  `json:"pact"`
+	By       act.Party   `json:"by"`                 // who visits
+	Host     act.Party   `json:"host"`               // who alone approves
+	Approved *act.Mark   `json:"approved,omitempty"` // up to this mark
+	Ended    *act.Moment `json:"ended,omitempty"`
+}
+
 // Mandate is a standing authority to release, and who gave it.
 type Mandate struct {
 	act.Mandate

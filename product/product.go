@@ -40,6 +40,10 @@ func About(a act.Act) (act.Number, bool) {
 		return b.Number, true
 	case act.Consent:
 		return b.Number, true
+	case act.Review:
+		return b.Number, true
+	case act.Showing:
+		return b.Number, true
 	case act.Copy:
 		return b.Number, true
 	case act.Reclassification:
@@ -66,6 +70,7 @@ type Custody struct {
 
 	Text         act.Sum                        `json:"text"`                   // the pact's text at its release: the terms that it keeps
 	Reclassified []Remark                       `json:"reclassified,omitempty"` // its later marks; the original stays in the manifest
+	Reviewed     *act.Moment                    `json:"reviewed,omitempty"`     // still needed here, until then
 	Copies       []act.Copy                     `json:"copies,omitempty"`       // made here
 	Destroyed    map[act.Party]*act.Certificate `json:"destroyed,omitempty"`
 }
@@ -160,6 +165,8 @@ func (c Custody) Apply(index int64, a act.Act) Custody {
 		if a.From == c.Manifest.Originator {
 			c.Reclassified = append(slices.Clone(c.Reclassified), Remark{b.Mark, a.At})
 		}
+	case act.Review:
+		c.Reviewed = &b.Until
 	case act.Copy:
 		c.Copies = append(slices.Clone(c.Copies), b)
 	case act.Certificate:

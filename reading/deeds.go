@@ -13,17 +13,20 @@ import (
 
 // Deed is what a person wants to do with a product besides reading it.
 type Deed struct {
-	As        string    `json:"as"`
-	Deed      string    `json:"deed"` // read, pass-on, copy, translate, extract, downgrade, destroy
-	Purpose   string    `json:"purpose,omitempty"`
-	Recipient act.Party `json:"recipient,omitempty"` // of a pass-on
-	Standing  string    `json:"standing,omitempty"`  // of the recipient, under a pact that goes by audience
-	Mark      string    `json:"mark,omitempty"`      // of a downgrade
-	Holder    string    `json:"holder,omitempty"`    // of a copy
-	Reason    string    `json:"reason,omitempty"`
-	Method    string    `json:"method,omitempty"` // of a destruction
-	Witness   []string  `json:"witness,omitempty"`
-	At        time.Time `json:"at,omitzero"` // rule as of this moment: a question only
+	As        string      `json:"as"`
+	Deed      string      `json:"deed"` // read, pass-on, copy, translate, extract, show, review, downgrade, destroy
+	Purpose   string      `json:"purpose,omitempty"`
+	Recipient act.Party   `json:"recipient,omitempty"` // of a pass-on
+	Standing  string      `json:"standing,omitempty"`  // of the recipient, under a pact that goes by audience
+	Mark      string      `json:"mark,omitempty"`      // of a downgrade
+	Holder    string      `json:"holder,omitempty"`    // of a copy
+	Reason    string      `json:"reason,omitempty"`
+	Method    string      `json:"method,omitempty"` // of a destruction
+	Witness   []string    `json:"witness,omitempty"`
+	Visit     *act.Digest `json:"visit,omitempty"` // of a showing
+	Visitor   string      `json:"visitor,omitempty"`
+	Until     act.Moment  `json:"until,omitzero"` // of a review: still needed until then
+	At        time.Time   `json:"at,omitzero"`    // rule as of this moment: a question only
 }
 
 // Rule rules on a deed and changes nothing: past, present or hypothetical.
@@ -44,6 +47,15 @@ func (r *Room) rule(tx *ledger.Tx, n act.Number, d Deed) (f ruling.DoFacts, rule
 		read.Now = d.At
 	}
 	f = ruling.DoFacts{ReadFacts: read, Deed: d.Deed, Recipient: d.Recipient, Standing: d.Standing, Mark: act.Mark{Party: r.Own, Text: d.Mark}, Copies: len(cu.Copies), Method: d.Method, Witnesses: len(d.Witness)}
+	if f.Visitor = d.Visitor; d.Visit != nil {
+		v, ok, err := r.Catalogue.Visit(tx, *d.Visit)
+		if err != nil {
+			return f, rule, err
+		}
+		if ok {
+			f.Visit = &v
+		}
+	}
 	if d.Deed == "read" {
 		rule = ruling.Read(&f.ReadFacts)
 	} else {
@@ -52,7 +64,7 @@ func (r *Room) rule(tx *ledger.Tx, n act.Number, d Deed) (f ruling.DoFacts, rule
 	return f, r.narrow(rule, &f.ReadFacts, d.Deed), nil
 }
 
-// Do copies, reclassifies or destroys: it rules and enters the act. A copy is
+// Do copies, shows, reviews, reclassifies or destroys: it rules and enters the act. A copy is
 // numbered in its act. A destruction is entered with its certificate, and then
 // the sealed bytes go; should the node stop between the two, the next start
 // sweeps them, and nothing opens them meanwhile.
@@ -71,6 +83,10 @@ func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, err
 		switch d.Deed {
 		case "copy":
 			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductCopied, act.Copy{Number: n, Copy: len(f.Custody.Copies) + 1, Person: d.As, Holder: d.Holder, Reason: d.Reason})
+		case "review":
+			s, err = r.Catalogue.Statement(tx, r.Now(), act.NeedReviewed, act.Review{Number: n, Person: d.As, Until: d.Until, Reason: d.Reason})
+		case "show":
+			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductShown, act.Showing{Number: n, Visit: *d.Visit, Visitor: d.Visitor, Person: d.As})
 		case "downgrade":
 			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductReclassified, act.Reclassification{Number: n, Mark: f.Mark, Reason: d.Reason}, f.Manifest.Recipients...)
 		case "destroy":

@@ -41,6 +41,7 @@ type Draft struct {
 	Language  string        `json:"language"`
 	Mark      string        `json:"mark"` // as our scheme stamps it
 	Caveats   []string      `json:"caveats,omitempty"`
+	Review    *act.Moment   `json:"review,omitempty"` // when its need is reviewed
 	MediaType string        `json:"media_type"`
 	File      string        `json:"file,omitempty"`
 	Mode      seal.Mode     `json:"mode,omitempty"`
@@ -122,7 +123,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 	c.manifest = act.Manifest{
 		Number: n, Pact: d.Pact, Title: d.Title, Kind: d.Kind, Subject: d.Subject, Form: d.Form, Purpose: d.Purpose, Language: d.Language,
 		Mark: act.Mark{Party: o.Card.Party, Text: d.Mark}, Caveats: d.Caveats, Originator: o.Card.Party, Origins: []act.Party{o.Card.Party},
-		Recipients: to, MediaType: d.MediaType, File: d.File, Made: act.MomentOf(o.Now()), Event: d.Event, Footprint: d.Footprint, Lineage: d.Lineage,
+		Recipients: to, MediaType: d.MediaType, File: d.File, Made: act.MomentOf(o.Now()), Review: d.Review, Event: d.Event, Footprint: d.Footprint, Lineage: d.Lineage,
 	}
 	officer, _, err := o.Catalogue.Person(tx, cmpOr(approver, d.As))
 	if err != nil {
@@ -150,6 +151,9 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		return c, err
 	}
 	if f.Consents, err = o.Catalogue.Consents(tx, n, d.Lineage...); err != nil {
+		return c, err
+	}
+	if f.Assured, err = o.Catalogue.Assured(tx, d.Pact); err != nil {
 		return c, err
 	}
 	if f.Mandate, err = o.mandate(tx, d); err != nil {
@@ -348,7 +352,7 @@ func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, er
 		m := cu.Manifest
 		purpose = m.Purpose
 		drafter, _, _ := strings.Cut(cu.Asked.By, "@")
-		d := Draft{As: drafter, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage}
+		d := Draft{As: drafter, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats, Review: m.Review, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage}
 		c, err := o.consider(tx, d, n, as)
 		if err != nil {
 			return err

@@ -249,18 +249,37 @@ func (g *gates) derives(f *ReleaseFacts) {
 	}
 }
 
+// assured asks, before an oral or visual disclosure, for each recipient's word
+// that those present are cleared and need to know (R26).
+func (g *gates) assured(f *ReleaseFacts, rank int) {
+	m := &f.Manifest
+	if _, bound := g.p.Cite(pact.Assurance); !bound || m.Form != "oral" && m.Form != "visual" {
+		return
+	}
+	for _, to := range m.Recipients {
+		ok := slices.ContainsFunc(f.Assured, func(a product.Assurance) bool {
+			most, known := g.p.Table.Rank(a.Mark, f.Now)
+			return a.By == to && a.Mark.Party == to && known && rank <= most && !f.Now.Before(a.Given.Time) && f.Now.Before(a.Until.Time)
+		})
+		if !ok {
+			g.shut(pact.Assurance, "have "+string(to)+" assure clearance and need to know: 'entente assure'", "no assurance of ", string(to), " covers this disclosure")
+		}
+	}
+}
+
 // ReleaseFacts are what a release is ruled on.
 type ReleaseFacts struct {
 	Pact     *pact.Pact // nil: none is known
 	Life     pact.Life
 	Own      act.Party
 	Manifest act.Manifest
-	Officer  act.Person        // who releases
-	Drafter  string            // who drafted it, where another releases
-	Notified bool              // every recipient was notified of the officer
-	Sources  []Source          // what it was made from
-	Consents []product.Consent // of the originators of what is in it
-	Mandate  *product.Mandate  // the standing authority that is claimed
+	Officer  act.Person          // who releases
+	Drafter  string              // who drafted it, where another releases
+	Notified bool                // every recipient was notified of the officer
+	Sources  []Source            // what it was made from
+	Consents []product.Consent   // of the originators of what is in it
+	Assured  []product.Assurance // by recipients, before an oral disclosure
+	Mandate  *product.Mandate    // the standing authority that is claimed
 	Channel  string
 	Hub      Hub
 	Now      time.Time
@@ -277,6 +296,7 @@ func Release(f *ReleaseFacts) Ruling {
 	m := &f.Manifest
 	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, f.Now})
 	g.derives(f)
+	g.assured(f, rank)
 	if !f.Pact.Has(f.Own) || m.Originator != f.Own {
 		g.shut(pact.ThirdParty, "ask the originator", "only its originator releases it here")
 	}
@@ -425,6 +445,11 @@ func (g *gates) reads(f *ReadFacts) (rank int) {
 	if f.Custody.Destroyed[f.Own] != nil {
 		g.shut(pact.Destruction, "ask the originator to release it again", "it was destroyed here")
 	}
+	if until := reviewBy(f); !until.IsZero() && !f.Now.Before(until) {
+		if _, bound := f.Pact.Cite(pact.Review); bound {
+			g.shut(pact.Review, "the registry reviews it: keep ('entente review'), return or destroy", "the review of its need is overdue")
+		}
+	}
 	g.cleared(&f.Person, f.Own, rank, f.Now, "a person who is cleared reads it", "clearance is below the marking or has expired")
 	if !party.Holds(&f.Person, act.Reading) {
 		g.shut(pact.NeedToKnow, "enrol the person with the office 'read'", "the person holds no office to read")
@@ -440,6 +465,17 @@ func (g *gates) reads(f *ReadFacts) (rank int) {
 		g.shut(pact.Briefing, "brief the person and record it", "the person was not briefed")
 	}
 	return rank
+}
+
+// reviewBy is when the need for a product is to be reviewed next (R20).
+func reviewBy(f *ReadFacts) (t time.Time) {
+	if r := f.Manifest.Review; r != nil {
+		t = r.Time
+	}
+	if r := f.Custody.Reviewed; r != nil && r.After(t) {
+		t = r.Time
+	}
+	return t
 }
 
 // uses asks whether the purpose is one that the product may be used for.
@@ -478,13 +514,15 @@ type DoFacts struct {
 	Copies    int       // made so far
 	Method    string    // of a destruction
 	Witnesses int
+	Visit     *product.Visit // of a showing
+	Visitor   string
 }
 
 // Do rules on passing on, copying, translating, excerpting, reclassifying and
 // destroying a product.
 func Do(f *DoFacts) Ruling {
 	// The registry destroys, and the release officer reclassifies, what they may not read.
-	if f.Pact == nil || !f.needsAny() && (f.Deed != "destroy" || !party.Holds(&f.Person, act.Registry)) && (f.Deed != "downgrade" || !party.Holds(&f.Person, act.Releasing)) {
+	if f.Pact == nil || !f.needsAny() && (f.Deed != "destroy" && f.Deed != "review" || !party.Holds(&f.Person, act.Registry)) && (f.Deed != "downgrade" || !party.Holds(&f.Person, act.Releasing)) {
 		return Ruling{Because: unknown}
 	}
 	g := gates{p: f.Pact}
@@ -509,6 +547,15 @@ func Do(f *DoFacts) Ruling {
 		}
 		g.makes(f, pact.Translation, mode, rank)
 		return g.ruled("translate", f.Pact.Stamp(rank, f.Own, m.Made.Time), false)
+	case "show":
+		rank := g.reads(&f.ReadFacts)
+		g.shows(f, rank)
+		return g.ruled("show", nil, false)
+	case "review":
+		if !party.Holds(&f.Person, act.Registry) {
+			g.shut(pact.Review, "a person of the registry reviews it", "the person holds no office of the registry")
+		}
+		return g.ruled("destroy", nil, false)
 	case "downgrade":
 		g.reclassifies(f)
 		return g.ruled("downgrade", nil, false)
@@ -529,6 +576,66 @@ func Do(f *DoFacts) Ruling {
 	}
 	g.shut("deed", "one of: pass-on, copy, translate, extract, downgrade, destroy", "no deed is called ", f.Deed)
 	return Ruling{Because: g.failed}
+}
+
+// shows asks whether a visitor may be shown a product: only those whom an
+// approved visit names, up to the host's mark, while it lasts (R27, R28).
+func (g *gates) shows(f *DoFacts, rank int) {
+	v, m := f.Visit, &f.Manifest
+	if v == nil || v.Host != f.Own || v.Pact != m.Pact {
+		g.shut(pact.Visiting, "have the visit asked for, authority to authority", "no visit of this name is known here")
+		return
+	}
+	most, known := 0, false
+	if v.Approved != nil {
+		most, known = f.Pact.Table.Rank(*v.Approved, f.Now)
+	}
+	switch {
+	case v.Approved == nil:
+		g.shut(pact.Visiting, "the host approves it: 'entente visit approve'", "the host has not approved the visit")
+	case v.Ended != nil && !f.Now.Before(v.Ended.Time), f.Now.Before(v.From.Time), !f.Now.Before(v.Until.Time):
+		g.shut(pact.Visiting, "ask for another visit", "the visit has ended, or has not begun")
+	case !slices.Contains(v.Visitors, f.Visitor):
+		g.shut(pact.Visiting, "ask for a visit that names the visitor", "the visit does not name this visitor")
+	case !known || rank > most:
+		g.shut(pact.Visiting, "have the host approve a higher mark", "the marking is above what the host approved for the visit")
+	case m.Originator != v.By && !slices.Contains(m.Recipients, v.By) && (m.Originator != f.Own || !slices.Equal(m.Origins, []act.Party{f.Own})):
+		g.shut(pact.ThirdParty, "ask its originators", "it holds information that was not released to the visitor's party")
+	}
+}
+
+// VisitFacts are what the approval of a visit is ruled on.
+type VisitFacts struct {
+	Pact   *pact.Pact
+	Life   pact.Life
+	Own    act.Party
+	Visit  *product.Visit
+	Mark   act.Mark // up to which we approve
+	Person act.Person
+	Now    time.Time
+}
+
+// Visit rules on the approval of a visit by its host (R27).
+func Visit(f *VisitFacts) Ruling {
+	if f.Pact == nil {
+		return Ruling{Because: noPact}
+	}
+	g := gates{p: f.Pact}
+	if phase := f.Pact.Stands(f.Life, f.Now); !phase.Transfers() {
+		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
+	}
+	if f.Visit == nil || f.Visit.Host != f.Own || !f.Pact.Has(f.Visit.By) {
+		g.shut(pact.Visiting, "have it asked for, authority to authority", "no visit of this name was asked of us")
+	} else if f.Visit.Ended != nil || !f.Now.Before(f.Visit.Until.Time) {
+		g.shut(pact.Visiting, "ask for another visit", "the visit has ended")
+	}
+	if !party.Holds(&f.Person, act.Signing) {
+		g.shut(pact.Authorities, "a person with the office 'sign' does it", "the person holds no office to sign")
+	}
+	if rank, ok := f.Pact.Table.Rank(f.Mark, f.Now); !ok || f.Mark.Party != f.Own || rank > f.Pact.Ceiling {
+		g.shut(pact.Markings, "approve up to a mark of our own scheme, within the pact's ceiling", "the marking is not in the pact's table, or above its ceiling")
+	}
+	return g.ruled("visit", nil, false)
 }
 
 // passesOn asks whether a product may go to somebody who was no recipient of it.

@@ -107,9 +107,9 @@ type withdrawCmd struct {
 
 // Run withdraws.
 func (c *withdrawCmd) Run(a *app) error {
-	var d act.Digest
-	if err := d.UnmarshalText([]byte(c.Act)); err != nil {
-		return &desk.Problem{Kind: "invalid", Text: "an act is named by its digest: 'entente ledger show --json' lists them"}
+	d, err := digest(c.Act)
+	if err != nil {
+		return err
 	}
 	return a.grant("/v1/withdraw", desk.GrantAsk{As: c.As, Act: &d, Note: c.Note}, "withdrawn is act")
 }

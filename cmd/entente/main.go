@@ -45,6 +45,11 @@ type cli struct {
 	Copy       copyCmd       `cmd:"" help:"Enter a numbered copy, with its holder and reason."`
 	Destroy    destroyCmd    `cmd:"" help:"Destroy a product here, against a certificate."`
 	Reclassify reclassifyCmd `cmd:"" help:"Lower the mark of a product of ours, for everybody who has it."`
+	Review     reviewCmd     `cmd:"" help:"Say that a product is still needed, until the next review."`
+	Visit      visitCmd      `cmd:"" help:"Ask for, approve and end visits, and show products during them."`
+	Assure     assureCmd     `cmd:"" help:"Assure, before an oral disclosure to us, clearance and need of those present."`
+	Law        lawCmd        `cmd:"" help:"Notify a change of law, and acknowledge one."`
+	OpenItems  openItemsCmd  `cmd:"" help:"List what waits for an answer: notices of law, visits."`
 	House      houseCmd      `cmd:"" help:"Check our own law on top of the pacts."`
 	Lend       lendCmd       `cmd:"" help:"Lend our share of a product's key for a time."`
 	Inbox      inboxCmd      `cmd:"" help:"List what was received."`

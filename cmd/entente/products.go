@@ -43,6 +43,7 @@ type releaseCmd struct {
 	Mode     string   `help:"released, originator-controlled or lease." enum:"released,originator-controlled,lease" default:"released"`
 	Event    string   `help:"Event that it is about, as JSON: {\"id\":…,\"kind\":…,\"time\":…,\"place\":{\"lat\":…,\"lon\":…}}"`
 	From     []string `help:"Control number of a product that it is made from; once for each."`
+	Review   string   `help:"When its need is reviewed: 2027-01-31."`
 	Mandate  string   `help:"The mandate that it goes under, by its act: no second person is asked."`
 	Preview  bool     `help:"Only say how it would be ruled."`
 }
@@ -102,6 +103,14 @@ func (c *releaseCmd) draft() (release.Draft, error) {
 	}
 	for _, n := range c.From {
 		d.Lineage = append(d.Lineage, act.Lineage{Of: act.Number(n), How: "excerpt"})
+	}
+	if c.Review != "" {
+		day, err := time.Parse(time.DateOnly, c.Review)
+		if err != nil {
+			return d, &desk.Problem{Kind: "invalid", Text: "a day is written 2027-01-31"}
+		}
+		m := act.MomentOf(day)
+		d.Review = &m
 	}
 	if c.Mandate != "" {
 		d.Mandate = new(act.Digest)
