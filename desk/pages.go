@@ -535,7 +535,14 @@ func (s *Server) pactPage(v *visit) (string, error) {
 			if err != nil || !ok {
 				return err
 			}
-			text += string(p.Phase(row.Life, s.Now())) + "\n\n" + p.Show(v.p.Lang) + "\n"
+			at := s.pactStands(p, row)
+			text += at.Phase + " · " + at.Next + "\n"
+			for _, more := range []string{at.Readings, at.Reminder} {
+				if more != "" {
+					text += more + "\n"
+				}
+			}
+			text += "\n" + p.Show(v.p.Lang) + "\n"
 		}
 		if v.p.Body = text; text == "" {
 			v.p.Body = v.say("nothing")

@@ -120,6 +120,32 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// gates is the release question of the pact of 2016, put to Cedar alone: the
+// peer of ruling's BenchmarkRelease.
+const gates = `
+@id("subject") forbid (principal, action == Action::"release", resource) unless { ["nuclear-test", "missile-launch", "imagery", "defence"].contains(resource.subject) };
+@id("form") forbid (principal, action == Action::"release", resource) unless { ["oral", "visual", "electronic", "magnetic", "documentary", "equipment", "technology"].contains(resource.form) };
+@id("purpose") forbid (principal, action == Action::"release", resource) unless { ["threat-assessment", "missile-warning", "defence-planning"].contains(resource.purpose) };
+@id("ceiling") forbid (principal, action == Action::"release", resource) when { resource.rank < 1 || resource.rank > 2 };
+@id("channel") forbid (principal, action == Action::"release", resource) unless { ["electronic", "courier"].contains(context.channel) };
+@id("recipients") forbid (principal, action == Action::"release", resource) unless { ["KR", "JP"].containsAll(resource.recipients) && !resource.recipients.contains(resource.originator) };
+@id("origins") forbid (principal, action == Action::"release", resource) unless { [resource.originator].containsAll(resource.origins) };
+@id("office") forbid (principal, action == Action::"release", resource) unless { principal.offices.contains("release") };
+@id("clearance") forbid (principal, action == Action::"release", resource) when { principal.clearance == "" || resource.rank == 2 && principal.clearance != "군사II급비밀" };
+`
+
+func BenchmarkReleaseByCedarAlone(b *testing.B) {
+	r, q := rules(b, gates), question()
+	q.Person.Offices, q.Person.Clearance = []act.Office{act.Releasing}, "군사II급비밀"
+	q.Manifest.Subject, q.Manifest.Form, q.Manifest.Purpose, q.Manifest.Recipients, q.Manifest.Origins = "imagery", "electronic", "threat-assessment", []act.Party{"JP"}, []act.Party{"KR"}
+	b.ReportAllocs()
+	for b.Loop() {
+		if got := r.Narrow(ruling.Ruling{Allowed: true}, q); !got.Allowed {
+			b.Fatal(got)
+		}
+	}
+}
+
 func BenchmarkNarrow(b *testing.B) {
 	r, q := rules(b, law), question()
 	q.Manifest.Kind = "report"
