@@ -37,6 +37,7 @@ const (
 	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
 	tableConsent = ledger.FoldPrefix + "consent" // number/digest → Consent
 	tableMandate = ledger.FoldPrefix + "mandate" // digest → Mandate
+	tableClock   = ledger.FoldPrefix + "clock"   // "own" → the moment of our last entry
 	tableOpen    = ledger.FoldPrefix + "open"    // digest of a notice of law → Open
 	tableAssured = ledger.FoldPrefix + "assured" // pact/digest → product.Assurance
 	tableVisit   = ledger.FoldPrefix + "visit"   // digest → product.Visit
@@ -87,8 +88,23 @@ type Row struct {
 	Life    pact.Life  `json:"life"`
 }
 
+// ErrClock says that our clock was set back: nothing is entered until it is right,
+// or protection could be shortened and ended grants revived.
+var ErrClock = errors.New("our clock is behind our own ledger: set it right, then try again")
+
+// ClockSlack is how far a clock may step back unnoticed: what a time service
+// mends in one step.
+const ClockSlack = time.Minute
+
 // Statement begins an act of this node's: the caller adds the pact, and Enter signs it.
 func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any, to ...act.Party) (act.Act, error) {
+	last, _, err := ledger.Load[act.Moment](tx, tableClock, "own")
+	if err != nil {
+		return act.Act{}, err
+	}
+	if now.Before(last.Add(-ClockSlack)) {
+		return act.Act{}, fmt.Errorf("%w: it says %s, and the last entry is of %s", ErrClock, now.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
+	}
 	a := act.Act{Version: act.Version, Kind: k, From: c.Own, To: to, At: act.MomentOf(now), Period: 1, Body: body}
 	if len(to) != 1 {
 		return a, nil

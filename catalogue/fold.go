@@ -15,6 +15,9 @@ import (
 // Fold derives the effect of one entry. It is the only writer of the rows.
 func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 	if e.Act.From == c.Own {
+		if err := ledger.Save(tx, tableClock, "own", e.Act.At); err != nil {
+			return err
+		}
 		if err := c.queue(tx, e); err != nil {
 			return err
 		}

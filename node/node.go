@@ -403,6 +403,8 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	wg.Go(func() { n.follow(ctx, &wg) })
 	select {
 	case <-ctx.Done():
+	case <-n.Vault.Died():
+		cancel(fmt.Errorf("the node stops: %w", n.Vault.Err()))
 	case <-n.Ledger.Died():
 		cancel(fmt.Errorf("the node stops: what is stored is not known any more: %w", n.Ledger.Err()))
 	}

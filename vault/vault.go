@@ -18,6 +18,7 @@ import (
 	"io"
 	"iter"
 	"os"
+	"sync"
 )
 
 // BlockSize is the size of every block but the last.
@@ -149,11 +150,62 @@ type File interface {
 	Size() int64
 }
 
+// What a shelf's errors may be.
+var (
+	// ErrFull says that the disk has no room: nothing was kept, and the vault goes on.
+	ErrFull = errors.New("the disk is full: free some space and try again; nothing of it was kept")
+	// ErrStorage says that a write or a sync failed, so that what is on the disk is
+	// not known any more. It is never retried in place: the node stops.
+	ErrStorage = errors.New("the disk failed: check it, then start the node again; what was acknowledged is kept")
+)
+
 // Vault keeps sealed objects on a shelf.
-type Vault struct{ shelf Shelf }
+type Vault struct {
+	shelf Shelf
+	died  chan struct{}
+	once  sync.Once
+	err   error
+}
 
 // New returns the vault on a shelf.
-func New(s Shelf) *Vault { return &Vault{s} }
+func New(s Shelf) *Vault { return &Vault{shelf: s, died: make(chan struct{})} }
+
+// Died is closed when the shelf failed with [ErrStorage]; Err is then the error.
+func (v *Vault) Died() <-chan struct{} { return v.died }
+
+// Err returns why the vault died. Call it after Died is closed.
+func (v *Vault) Err() error { return v.err }
+
+// stage stages an object, and watches what the shelf says of it.
+func (v *Vault) stage(ctx context.Context, name string) (Staged, error) {
+	s, err := v.shelf.Stage(ctx, name)
+	if err != nil {
+		return nil, v.watch(err)
+	}
+	return watched{s, v}, nil
+}
+
+func (v *Vault) watch(err error) error {
+	if errors.Is(err, ErrStorage) {
+		v.once.Do(func() { v.err = err; close(v.died) })
+	}
+	return err
+}
+
+// watched is a staged object whose failures stop the vault.
+type watched struct {
+	Staged
+	v *Vault
+}
+
+func (w watched) Write(p []byte) (int, error) {
+	n, err := w.Staged.Write(p)
+	return n, w.v.watch(err)
+}
+
+func (w watched) Truncate(n int64) error { return w.v.watch(w.Staged.Truncate(n)) }
+
+func (w watched) Keep(ctx context.Context, d Digest) error { return w.v.watch(w.Staged.Keep(ctx, d)) }
 
 // Writer takes in one object of unknown digest. Nothing is kept until Keep;
 // Discard after Keep does nothing, so that it can be deferred.
@@ -167,7 +219,7 @@ type Writer struct {
 
 // Writer begins an object. name is the caller's own, unique among those in the making.
 func (v *Vault) Writer(ctx context.Context, name string) (*Writer, error) {
-	s, err := v.shelf.Stage(ctx, "w-"+name)
+	s, err := v.stage(ctx, "w-"+name)
 	if err != nil {
 		return nil, err
 	}
@@ -322,7 +374,7 @@ func (v *Vault) Receive(ctx context.Context, d Digest, b Blocks) (*Incoming, err
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	s, err := v.shelf.Stage(ctx, "r-"+d.String())
+	s, err := v.stage(ctx, "r-"+d.String())
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 
 	"entente/internal/durable"
 	"entente/vault"
@@ -147,7 +148,18 @@ type staged struct {
 func (g *staged) Write(p []byte) (int, error) {
 	n, err := g.f.WriteAt(p, g.size)
 	g.size += int64(n)
-	return n, err
+	return n, failed(err)
+}
+
+// failed tells a disk that has no room from one whose state is not known.
+func failed(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		return fmt.Errorf("%w: %w", vault.ErrFull, err)
+	}
+	return fmt.Errorf("%w: %w", vault.ErrStorage, err)
 }
 
 func (g *staged) ReadAt(p []byte, off int64) (int, error) { return g.f.ReadAt(p, off) }
@@ -156,12 +168,13 @@ func (g *staged) Close() error                            { return g.f.Close() }
 
 func (g *staged) Truncate(n int64) error {
 	g.size = n
-	return g.f.Truncate(n)
+	return failed(g.f.Truncate(n))
 }
 
 func (g *staged) Keep(_ context.Context, d vault.Digest) error {
 	if err := g.keep(d); err != nil {
-		return fmt.Errorf("keeping an object: %w", err)
+		// A sync that failed is final, for want of room too: what it lost is not known.
+		return fmt.Errorf("keeping an object: %w: %w", vault.ErrStorage, err)
 	}
 	return nil
 }
