@@ -7,8 +7,11 @@ import (
 	"time"
 
 	"entente/act"
+	"entente/desk"
 	"entente/ledger"
 	"entente/pact"
+	"entente/party"
+	"entente/release"
 )
 
 // TestHostileActs: a partner with valid keys sends acts that are not its to
@@ -96,4 +99,62 @@ func TestHostileActs(t *testing.T) {
 		return refused == len(sent)
 	})
 	unchanged()
+}
+
+// TestStranger: a node that answers to a partner's name with other keys, and one
+// that nobody here knows, get nothing, and are told nothing but that.
+func TestStranger(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	slip, err := kr.Release.Release(t.Context(), release.Draft{As: "officer", Pact: "kr-jp-2016", Title: "for Tokyo alone", Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: "군사II급비밀", MediaType: "text/plain"}, strings.NewReader("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jp.until(t, "it is here", func(tx *ledger.Tx) bool {
+		cu, _, err := jp.Catalogue.Product(tx, slip.Number)
+		return err == nil && len(cu.Received) == 1
+	})
+	impostor := start(t, "JP") // the same name, other keys
+	var before int64
+	if err := kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error { before = tx.Size(); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	var v desk.SignView
+	err = impostor.c.Post(t.Context(), "/v1/pact/sign", desk.PactAsk{Pact: "kr-jp-2016", Address: kr.addr, Code: party.Code(kr.Card), As: "officer", Notify: true}, &v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(500 * time.Millisecond) // it goes on calling meanwhile
+	if err := kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		if tx.Size() != before {
+			t.Errorf("%d entries came of it", tx.Size()-before)
+		}
+		p, _, err := kr.Catalogue.Partner(tx, "JP")
+		if err == nil && p.Card.Link != jp.Card.Link {
+			t.Error("the pin was changed")
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := impostor.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		for e, err := range tx.Entries(0) {
+			if err != nil {
+				return err
+			}
+			if e.Act.From == "KR" {
+				t.Errorf("the impostor got %s", e.Act.Kind)
+			}
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var s desk.StatusView
+	if err := impostor.c.Get(t.Context(), "/v1/status", &s); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Partners) != 1 || s.Partners[0].Linked || !strings.Contains(s.Partners[0].Trouble, "compare codes first") {
+		t.Errorf("what the impostor is told: %+v", s.Partners)
+	}
 }

@@ -13,6 +13,7 @@ package pact
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"entente/act"
@@ -95,6 +96,7 @@ type Pact struct {
 
 	cite     map[Clause][]act.Reason // made once, so that a ruling allocates nothing
 	grounds  map[string][]act.Reason
+	duties   map[string][]string
 	stamps   []act.Mark // of each row of the table
 	subjects string
 	forms    string
@@ -242,6 +244,12 @@ func (p *Pact) prepare() {
 			}
 		}
 	}
+	p.duties = map[string][]string{}
+	for deed, all := range duties {
+		for _, d := range all {
+			p.duties[deed] = append(p.duties[deed], strings.ReplaceAll(d, "%s", lasting(p.Receipt.Within)))
+		}
+	}
 	for i := range p.Table {
 		p.stamps = append(p.stamps, p.Table[i].Mark)
 	}
@@ -262,6 +270,20 @@ var rests = map[string][]Clause{
 	"visit":     {Visiting},
 	"destroy":   {Destruction, Survival},
 }
+
+// duties is what comes with an allowed deed. %s is the time for a receipt.
+var duties = map[string][]string{
+	"transfer":  {"mark with the provider's name and the own equivalent", "receipt signed by the final recipient within %s", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"},
+	"read":      {"mark with the provider's name and the own equivalent", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"},
+	"pass-on":   {"all original marks stay", "the approval of each originator goes with it", "the recipient protects it at least equally"},
+	"copy":      {"all original marks are reproduced", "the copy is numbered and has a holder", "the same controls as the original"},
+	"translate": {"the marks in both languages", "a note that it contains information of its originator", "by a cleared translator"},
+	"downgrade": {"every copy and every derived product is marked anew", "report back to the originator"},
+	"destroy":   {"a certificate with method and witness, without content"},
+}
+
+// Duties lists what an allowed deed obliges to. The caller must not change it.
+func (p *Pact) Duties(deed string) []string { return p.duties[deed] }
 
 // Grounds lists the articles that an allowed deed rests on: transfer, read,
 // pass-on, copy, translate, downgrade, destroy. The caller must not change it.

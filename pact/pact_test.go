@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,6 +103,24 @@ func TestProblems(t *testing.T) {
 		}
 		if !strings.Contains(strings.Join(all, "\n"), want) {
 			t.Errorf("%q is not among %q", want, all)
+		}
+	}
+}
+
+// TestAbsurd: what is too large, too deep or no text is refused with its reason.
+func TestAbsurd(t *testing.T) {
+	for want, text := range map[string]string{
+		"longer than":     "notes: [" + strings.Repeat("x, ", act.MaxText/3) + "]",
+		"too large":       "notes: [" + strings.Repeat("x, ", 25000) + "]",
+		"too deep":        strings.Repeat("[", 50) + strings.Repeat("]", 50),
+		"not YAML":        "\x00\xff",
+		"it is empty":     "",
+		"more than one":   "a: 1\n---\nb: 2\n",
+		"here is missing": "pact: x\n",
+	} {
+		p, problems := pact.Parse([]byte(text))
+		if p != nil || !slices.ContainsFunc(problems, func(q pact.Problem) bool { return strings.Contains(q.Text, want) }) {
+			t.Errorf("%s: %.200v", want, problems)
 		}
 	}
 }

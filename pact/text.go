@@ -259,7 +259,7 @@ func Parse(text []byte) (*Pact, []Problem) {
 }
 
 func plain(err error) string {
-	if err == nil {
+	if err == nil || errors.Is(err, io.EOF) {
 		return "it is empty"
 	}
 	return strings.TrimPrefix(err.Error(), "yaml: ")

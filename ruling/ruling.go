@@ -71,23 +71,21 @@ func (g *gates) ruled(deed string, as []act.Mark, second bool) Ruling {
 	if g.failed != nil {
 		return Ruling{Because: g.failed}
 	}
-	return Ruling{Allowed: true, Because: g.p.Grounds(deed), As: as, Duties: duties[deed], SecondPerson: second}
+	return Ruling{Allowed: true, Because: g.p.Grounds(deed), As: as, Duties: g.p.Duties(deed), SecondPerson: second}
+}
+
+// reviewed adds the duty to review the need by a date.
+func (r Ruling) reviewed(by *act.Moment) Ruling {
+	if r.Allowed && by != nil {
+		r.Duties = append(r.Duties[:len(r.Duties):len(r.Duties)], "review the need by "+by.Format(time.DateOnly))
+	}
+	return r
 }
 
 var (
 	noPact  = []act.Reason{{Article: "no pact", Text: "no pact of this name is known here", Cure: "propose the pact, or name another: 'entente pacts' lists them"}}
 	unknown = []act.Reason{{Article: "need to know", Text: "no product of this number may be read by this person", Cure: "ask the registry"}}
 )
-
-var duties = map[string][]string{
-	"transfer":  {"mark with the provider's name and the own equivalent", "receipt signed by the final recipient", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"},
-	"read":      {"mark with the provider's name and the own equivalent", "no other purpose and no third party without the originator's written approval", "return or destroy when no longer needed"},
-	"pass-on":   {"all original marks stay", "the approval of each originator goes with it", "the recipient protects it at least equally"},
-	"copy":      {"all original marks are reproduced", "the copy is numbered and has a holder", "the same controls as the original"},
-	"translate": {"the marks in both languages", "a note that it contains information of its originator", "by a cleared translator"},
-	"downgrade": {"every copy and every derived product is marked anew", "report back to the originator"},
-	"destroy":   {"a certificate with method and witness, without content"},
-}
 
 // movement is what release and acceptance both ask of a product.
 type movement struct {
@@ -328,7 +326,7 @@ func Release(f *ReleaseFacts) Ruling {
 	if g.failed != nil {
 		return Ruling{Because: g.failed}
 	}
-	return g.ruled("transfer", stamps(f.Pact, m, rank), second)
+	return g.ruled("transfer", stamps(f.Pact, m, rank), second).reviewed(m.Review)
 }
 
 // cleared asks for a clearance, where the pact asks for one at this rank.
@@ -401,7 +399,7 @@ func Accept(f *AcceptFacts) Ruling {
 	if made.After(f.Now.Add(24 * time.Hour)) {
 		g.shut(pact.Channels, "set the clock right", "it is dated in the future")
 	}
-	return g.ruled("transfer", f.Pact.Stamp(rank, f.Own, m.Made.Time), false)
+	return g.ruled("transfer", f.Pact.Stamp(rank, f.Own, m.Made.Time), false).reviewed(m.Review)
 }
 
 // ReadFacts are what reading is ruled on.

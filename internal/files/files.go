@@ -172,7 +172,14 @@ func (g *staged) Truncate(n int64) error {
 }
 
 func (g *staged) Keep(_ context.Context, d vault.Digest) error {
-	if err := g.keep(d); err != nil {
+	err := g.keep(d)
+	if errors.Is(err, fs.ErrNotExist) {
+		// Another taking-in of the same object was first: what it kept is the same bytes.
+		if _, kept := g.s.root.Stat(place(d)); kept == nil {
+			return nil
+		}
+	}
+	if err != nil {
 		// A sync that failed is final, for want of room too: what it lost is not known.
 		return fmt.Errorf("keeping an object: %w: %w", vault.ErrStorage, err)
 	}
