@@ -257,18 +257,19 @@ func (m Mandate) check() error {
 
 // Copy enters one copy: its number, why it was made and who holds it.
 type Copy struct {
-	Number Number `json:"number"`
-	Copy   int    `json:"copy"` // 1 is the first
-	Person string `json:"person"`
-	Holder string `json:"holder"`
-	Reason string `json:"reason"`
+	Number   Number   `json:"number"`
+	Copy     int      `json:"copy"` // 1 is the first
+	Person   string   `json:"person"`
+	Holder   string   `json:"holder"`
+	Reason   string   `json:"reason"`
+	Consents []Digest `json:"consents,omitempty"` // the originators' approvals that it spends
 }
 
 func (c Copy) check() error {
 	if err := c.Number.Check(); err != nil {
 		return err
 	}
-	return malformed("copy", c.Copy >= 1, line(c.Person), line(c.Holder), line(c.Reason))
+	return malformed("copy", c.Copy >= 1, len(c.Consents) <= MaxList, line(c.Person), line(c.Holder), line(c.Reason))
 }
 
 // Reclassification gives a product another mark, from now on.
@@ -433,9 +434,10 @@ type Receipt struct {
 
 // Opening enters that a person reads a product.
 type Opening struct {
-	Number  Number `json:"number"`
-	Person  string `json:"person"`
-	Purpose string `json:"purpose"`
+	Number   Number   `json:"number"`
+	Person   string   `json:"person"`
+	Purpose  string   `json:"purpose"`
+	Consents []Digest `json:"consents,omitempty"` // the originators' approvals of this purpose that it spends
 }
 
 // Denial enters what was asked for and not done.

@@ -202,6 +202,21 @@ func (c *Catalogue) visit(tx *ledger.Tx, d act.Digest, f func(*product.Visit)) e
 	return ledger.Save(tx, tableVisit, d.String(), v)
 }
 
+// spent names the approvals that an act uses up.
+func spent(a act.Act) []act.Digest {
+	switch b := a.Body.(type) {
+	case act.Release:
+		if a.Kind == act.ProductReleased {
+			return b.Consents
+		}
+	case act.Copy:
+		return b.Consents
+	case act.Opening:
+		return b.Consents
+	}
+	return nil
+}
+
 // consent changes the consent that an act gave; an unknown one stays unknown.
 func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Consent)) error {
 	all, err := rows[product.Consent](tx, tableConsent, "")
@@ -238,14 +253,12 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 		}
 		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, Given: e.Act.At})
 	}
-	if r, is := e.Act.Body.(act.Release); is {
-		for _, d := range r.Consents {
-			if e.Act.Kind == act.ProductReleased {
-				if err := c.consent(tx, d, func(k *product.Consent) { k.Used++ }); err != nil {
-					return err
-				}
-			}
+	for _, d := range spent(e.Act) {
+		if err := c.consent(tx, d, func(k *product.Consent) { k.Used++ }); err != nil {
+			return err
 		}
+	}
+	if r, is := e.Act.Body.(act.Release); is {
 		if had && cu.From != "" {
 			return nil // a number is used once: the first release stands, intake refuses the second
 		}

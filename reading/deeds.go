@@ -64,6 +64,20 @@ func (r *Room) rule(tx *ledger.Tx, n act.Number, d Deed) (f ruling.DoFacts, rule
 	return f, r.narrow(rule, &f.ReadFacts, d.Deed), nil
 }
 
+// spends names the approvals that an allowed deed uses up: those without which
+// it would have been refused.
+func spends(f *ruling.DoFacts) []act.Digest {
+	alone := *f
+	if alone.Consents = nil; len(f.Consents) == 0 || f.Deed == "read" && ruling.Read(&alone.ReadFacts).Allowed || f.Deed != "read" && ruling.Do(&alone).Allowed {
+		return nil
+	}
+	spent := ruling.Spends(f.Consents, "purpose", []act.Party{""}, f.Purpose, f.Now)
+	if f.Deed != "read" {
+		spent = append(spent, ruling.Spends(f.Consents, f.Deed, []act.Party{f.Recipient}, f.Purpose, f.Now)...)
+	}
+	return spent
+}
+
 // Do copies, shows, reviews, reclassifies or destroys: it rules and enters the act. A copy is
 // numbered in its act. A destruction is entered with its certificate, and then
 // the sealed bytes go; should the node stop between the two, the next start
@@ -82,7 +96,7 @@ func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, err
 		var s act.Act
 		switch d.Deed {
 		case "copy":
-			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductCopied, act.Copy{Number: n, Copy: len(f.Custody.Copies) + 1, Person: d.As, Holder: d.Holder, Reason: d.Reason})
+			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductCopied, act.Copy{Number: n, Copy: len(f.Custody.Copies) + 1, Person: d.As, Holder: d.Holder, Reason: d.Reason, Consents: spends(&f)})
 		case "review":
 			s, err = r.Catalogue.Statement(tx, r.Now(), act.NeedReviewed, act.Review{Number: n, Person: d.As, Until: d.Until, Reason: d.Reason})
 		case "show":

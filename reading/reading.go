@@ -112,17 +112,19 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	var cu product.Custody
 	var rule ruling.Ruling
 	var grants []seal.Grant
-	err := r.Ledger.Update(ctx, func(tx *ledger.Tx) (err error) {
-		if cu, rule, err = r.Consider(tx, n, name, purpose); err != nil {
+	err := r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		f, now, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose})
+		if err != nil {
 			return err
 		}
+		cu, rule = f.Custody, now
 		if !rule.Allowed {
 			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: name, Purpose: purpose, Because: rule.Because}, "", cu)
 		}
 		if grants, err = r.grants(cu); err != nil {
 			return r.ask(ctx, tx, cu, name)
 		}
-		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: purpose}, name, cu)
+		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: purpose, Consents: spends(&f)}, name, cu)
 	})
 	switch {
 	case err != nil:

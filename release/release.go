@@ -165,9 +165,10 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 	f.Manifest = c.manifest
 	c.ruling = o.Law.Narrow(ruling.Release(&f), house.Question{
 		Own: f.Own, Person: officer, Deed: "release", Manifest: c.manifest, Rank: rank(p, &c.manifest), Purpose: d.Purpose, Channel: f.Channel, Now: f.Now})
-	for _, k := range f.Consents {
-		if c.ruling.Allowed && k.Deed == "pass-on" && slices.Contains(to, k.Recipient) && k.Purpose == d.Purpose && !k.Withdrawn && k.Used < k.Uses && o.Now().Before(k.Until.Time) {
-			c.spends = append(c.spends, k.Act)
+	if alone := f; c.ruling.Allowed && len(f.Consents) > 0 {
+		// What would have been refused without the approvals spends them.
+		if alone.Consents = nil; !ruling.Release(&alone).Allowed {
+			c.spends = append(ruling.Spends(f.Consents, "pass-on", to, d.Purpose, f.Now), ruling.Spends(f.Consents, "purpose", []act.Party{""}, d.Purpose, f.Now)...)
 		}
 	}
 	return c, nil

@@ -93,7 +93,7 @@ func TestShippedPacts(t *testing.T) {
 		for _, q := range p.Purposes {
 			purposes = append(purposes, q.ID)
 		}
-		m := act.Manifest{Number: "KR-2016-7Q4K-M2XT", Pact: x.pact, Subject: p.Subjects[0], Form: "electronic", Purpose: purposes[0], Mark: act.Mark{Party: x.from, Text: x.mark},
+		m := act.Manifest{Number: act.Number(x.from + "-2024-7Q4K-M2XT"), Pact: x.pact, Subject: p.Subjects[0], Form: "electronic", Purpose: purposes[0], Mark: act.Mark{Party: x.from, Text: x.mark},
 			Originator: x.from, Origins: []act.Party{x.from}, Recipients: []act.Party{x.to}, Made: act.MomentOf(on)}
 		person := func(q act.Party) act.Person {
 			return act.Person{Name: "kim", Offices: []act.Office{act.Releasing, act.Reading, act.Registry}, Clearance: highest(q), Until: act.MomentOf(on.AddDate(1, 0, 0)), Briefed: true, Facility: "hq", Needs: []act.Need{{Pact: x.pact, Purposes: purposes}}}

@@ -192,6 +192,22 @@ func approved(all []product.Consent, o act.Party, deed string, to act.Party, pur
 	return false
 }
 
+// Spends names the approvals that an allowed deed uses up: the first that fits,
+// of each originator for each recipient. A deed without a recipient names "".
+func Spends(all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
+	type grant struct{ by, to act.Party }
+	seen := map[grant]bool{}
+	for i := range all {
+		c := &all[i]
+		g := grant{c.By, c.Recipient}
+		if !seen[g] && slices.Contains(to, c.Recipient) && approved(all[i:i+1], c.By, deed, c.Recipient, purpose, now) {
+			seen[g] = true
+			spent = append(spent, c.Act)
+		}
+	}
+	return spent
+}
+
 // covers reports whether a mandate lets m go at once.
 func covers(d *product.Mandate, p *pact.Pact, m *act.Manifest, rank int, now time.Time) bool {
 	most, ok := p.Table.Rank(d.Mark, m.Made.Time)
@@ -389,6 +405,9 @@ func Accept(f *AcceptFacts) Ruling {
 	}
 	if !slices.Contains(m.Recipients, f.Own) || !slices.Equal(m.Recipients, f.Act.To) {
 		g.shut(pact.ThirdParty, "address it to its recipients", "it is not addressed to us")
+	}
+	if !strings.HasPrefix(string(m.Number), string(m.Originator)+"-") {
+		g.shut(pact.Markings, "number it in the originator's own series", "its control number is of another party's series")
 	}
 	if f.Act.By == "" {
 		g.shut(pact.Authorities, "an officer who was notified releases it", "no officer released it")
