@@ -1,5 +1,6 @@
-// Package memory is a node's storage in memory, for tests and for the
-// simulator: the two shelves of a [Disk], and what a disk can do to a node.
+// Package memory is a node's storage and network in memory, for tests and for
+// the simulator: the two shelves of a [Disk], the connections of a [Network],
+// and what either can do to a node.
 //
 // A disk outlives the shelves on it, as a folder outlives a process. [Disk.Crash]
 // ends the shelves as a power cut does, [Disk.Copy] is a backup, [Disk.Restore]
@@ -7,7 +8,7 @@
 // is never changed in place: a snapshot, a backup and an undone transaction
 // each cost one pointer.
 //
-// A disk that is made inside a synctest bubble is used only there.
+// What is made inside a synctest bubble is used only there.
 package memory
 
 import (
