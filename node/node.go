@@ -134,7 +134,12 @@ func found(ctx context.Context, dir string, key []byte, f Found, seams Seams) (e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, shelf.Close()) }()
+	return errors.Join(Establish(ctx, dir, shelf, f, seams), shelf.Close())
+}
+
+// Establish draws a party's keys onto an empty shelf and enters its first acts.
+// Init does it in a folder of its own; [New] wires the node.
+func Establish(ctx context.Context, dir string, shelf ledger.Shelf, f Found, seams Seams) error {
 	k, err := newKeys(f.Party, seams.Random)
 	if err != nil {
 		return err
@@ -205,9 +210,6 @@ func open(ctx context.Context, dir string, key []byte, seams Seams) (*Node, erro
 	if err != nil {
 		return nil, errors.Join(err, shelf.Close())
 	}
-	if err := n.sweep(ctx); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
 	return n, nil
 }
 
@@ -223,7 +225,7 @@ func private(dir string) error {
 	return nil
 }
 
-// New wires a node on its two shelves.
+// New wires a node on its two shelves, and sweeps what a crash left.
 func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shelf, seams Seams) (*Node, error) {
 	var k keys
 	var card act.Card
@@ -262,7 +264,10 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	n.Reading = &reading.Room{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
-	return n, n.loadPersons(ctx)
+	if err := n.loadPersons(ctx); err != nil || n.Vault == nil {
+		return n, err
+	}
+	return n, n.sweep(ctx)
 }
 
 // LawName is the file of house rules in a data folder. There may be none.

@@ -1,0 +1,178 @@
+package node_test
+
+import (
+	"bytes"
+	"log/slog"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"entente/act"
+	"entente/internal/memory"
+	"entente/ledger"
+	"entente/node"
+
+	"go.uber.org/goleak"
+)
+
+// together runs f in a bubble: two nodes in this process, with storage and
+// network in memory and a clock that jumps whenever all wait. When f returns
+// no goroutine of it is left.
+func together(t *testing.T, f func(t *testing.T, net *memory.Network)) {
+	synctest.Test(t, func(t *testing.T) {
+		before := goleak.IgnoreCurrent()
+		time.Sleep(time.Until(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))) // a bubble begins in 2000: before the pact
+		f(t, &memory.Network{})
+		if err := goleak.Find(before); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// establish makes a node of p's on an empty disk, and serves it.
+func establish(t *testing.T, p act.Party, net *memory.Network) (*partyNode, *memory.Disk) {
+	t.Helper()
+	n, d := &partyNode{dir: t.TempDir(), addr: string(p)}, memory.NewDisk()
+	if err := node.Establish(t.Context(), n.dir, d.Ledger(), node.Found{Party: p, Name: names[p], Persons: staff(p)}, inMemory(net)); err != nil {
+		t.Fatal(err)
+	}
+	n.resume(t, d, net)
+	return n, d
+}
+
+func inMemory(net *memory.Network) node.Seams {
+	seams := node.World(slog.New(slog.DiscardHandler))
+	seams.Connect = net.Connect
+	return seams
+}
+
+// resume serves the node that is on the disk.
+func (n *partyNode) resume(t *testing.T, d *memory.Disk, net *memory.Network) {
+	t.Helper()
+	var err error
+	if n.Node, err = node.New(t.Context(), n.dir, d.Ledger(), d.Vault(), inMemory(net)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen(n.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.patience = 24 * time.Hour // of the bubble's: no time at all
+	n.run(t, l)
+}
+
+// exchange has from release a small and a large product, and waits for the receipts.
+func exchange(t *testing.T, from *partyNode, large int) {
+	t.Helper()
+	for _, size := range []int{100, large} {
+		slip, err := from.c.Release(t.Context(), draft("군사II급비밀"), bytes.NewReader(bytes.Repeat([]byte("0123456789"), size/10)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer from.receipted(t, slip.Number)
+	}
+}
+
+// agree checks what two ledgers say about each other: every act that one
+// addressed to the other is there once, byte for byte and in its order. It
+// returns the number of acts of each kind.
+func agree(t *testing.T, a, b *partyNode) map[act.Kind]int {
+	t.Helper()
+	kinds := map[act.Kind]int{}
+	for _, way := range []struct{ from, to *partyNode }{{a, b}, {b, a}} {
+		var sent, got [][]byte
+		err := way.from.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			for q, err := range way.from.Catalogue.Queue(tx, way.to.Card.Party, 0) {
+				if err != nil {
+					return err
+				}
+				e, err := tx.Entry(q.Index)
+				if err != nil {
+					return err
+				}
+				kinds[e.Act.Kind]++
+				sent = append(sent, e.Bytes)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = way.to.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			for e, err := range tx.Entries(0) {
+				if err != nil {
+					return err
+				}
+				if e.Act.From == way.from.Card.Party {
+					got = append(got, e.Bytes)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(bytes.Join(sent, []byte("\n"))) != string(bytes.Join(got, []byte("\n"))) {
+			t.Errorf("%s sent %d acts and %s has %d, or others", way.from.Card.Party, len(sent), way.to.Card.Party, len(got))
+		}
+		if _, err := way.to.Verify(t.Context(), func(_, _ int64) {}); err != nil {
+			t.Errorf("%s: %v", way.to.Card.Party, err)
+		}
+	}
+	return kinds
+}
+
+// TestTogether: two nodes meet, agree, exchange and stop in one process.
+func TestTogether(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		exchange(t, kr, 3<<20)
+		kinds := agree(t, kr, jp)
+		if kinds[act.ProductReleased] != 2 || kinds[act.ProductReceived] != 2 || kinds[act.ActRefused] != 0 {
+			t.Errorf("%v", kinds)
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
+
+// TestCuts cuts the network after any number of bytes: each of the first
+// connections, then none. All arrives, and arrives once.
+func TestCuts(t *testing.T) {
+	cuts := []int{0, 1, 100, 1500, 3000}
+	for n := 4096; n < 3<<20; n += n / 3 {
+		cuts = append(cuts, n)
+	}
+	if testing.Short() {
+		cuts = cuts[:8]
+	}
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		kr.stop()
+		jp.stop()
+		for _, at := range cuts {
+			net := &memory.Network{Cut: func(connection int) int {
+				if connection < 12 { // two for each lane and caller
+					return at
+				}
+				return -1
+			}}
+			kr.resume(t, krDisk.Copy(), net)
+			jp.resume(t, jpDisk.Copy(), net)
+			exchange(t, kr, 2<<20)
+			kinds := agree(t, kr, jp)
+			if kinds[act.ProductReleased] != 2 || kinds[act.ProductReceived] != 2 || kinds[act.ActRefused] != 0 {
+				t.Errorf("cut after %d bytes: %v", at, kinds)
+			}
+			if net.Calls() < 3 {
+				t.Errorf("cut after %d bytes: only %d connections", at, net.Calls())
+			}
+			kr.stop()
+			jp.stop()
+		}
+	})
+}
