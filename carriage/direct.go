@@ -308,31 +308,36 @@ func (d *Direct) Dial(ctx context.Context, p act.Party, address func() string) {
 }
 
 func (d *Direct) dialLane(ctx context.Context, p act.Party, l lane, address func() string) {
-	wait := backoffFirst
-	for ctx.Err() == nil {
-		began := d.Now()
-		err := errors.New("no address is known")
-		if a := address(); a != "" {
-			err = d.dialOnce(ctx, p, l, a)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if d.Now().Sub(began) > silence {
-			wait = backoffFirst
-		}
-		if l == laneActs && !errors.Is(err, errLinked) {
-			d.setState(p, func(s *State) { s.Trouble = err.Error() })
-		}
-		d.mu.Lock()
-		pause := wait/2 + time.Duration(d.Jitter.Int64N(int64(wait)))
-		d.mu.Unlock()
+	for wait := backoffFirst; ctx.Err() == nil; {
+		var pause time.Duration
+		pause, wait = d.attempt(ctx, p, l, address(), wait)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
-		wait = min(2*wait, backoffMost)
 	}
+}
+
+// attempt is one step of dialling: it serves the lane for as long as it holds.
+// It returns how long to pause, and what to give the next attempt as wait.
+func (d *Direct) attempt(ctx context.Context, p act.Party, l lane, address string, wait time.Duration) (pause, next time.Duration) {
+	began := d.Now()
+	err := errors.New("no address is known")
+	if address != "" {
+		err = d.dialOnce(ctx, p, l, address)
+	}
+	if ctx.Err() != nil {
+		return 0, wait
+	}
+	if d.Now().Sub(began) > silence {
+		wait = backoffFirst
+	}
+	if l == laneActs && !errors.Is(err, errLinked) {
+		d.setState(p, func(s *State) { s.Trouble = err.Error() })
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return wait/2 + time.Duration(d.Jitter.Int64N(int64(wait))), min(2*wait, backoffMost)
 }
 
 func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address string) error {

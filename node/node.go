@@ -426,21 +426,14 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 	called := map[act.Party]bool{}
 	for {
 		grown := n.Ledger.Grown()
-		var partners []catalogue.Partner
-		err := n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-			partners, err = n.Catalogue.Partners(tx)
-			return err
-		})
+		partners, err := n.Step(ctx)
 		for _, p := range partners {
-			if p := p.Card.Party; !called[p] {
+			if !called[p] {
 				called[p] = true
 				wg.Go(func() {
 					n.Carriage.Dial(ctx, p, func() string { a, _ := n.Address(ctx, p); return a })
 				})
 			}
-		}
-		if _, e := n.Release.Answer(ctx); e != nil {
-			err = errors.Join(err, e)
 		}
 		if err != nil && ctx.Err() == nil {
 			n.seams.Log.Error("following the ledger", "why", err.Error())
@@ -451,6 +444,20 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 			return
 		}
 	}
+}
+
+// Step is one step of following the ledger: it lends the shares that are asked
+// for, and returns the partners, who are to be called.
+func (n *Node) Step(ctx context.Context) (partners []act.Party, err error) {
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		all, err := n.Catalogue.Partners(tx)
+		for _, p := range all {
+			partners = append(partners, p.Card.Party)
+		}
+		return err
+	})
+	_, lent := n.Release.Answer(ctx)
+	return partners, errors.Join(err, lent)
 }
 
 // Close closes the folder.
