@@ -48,6 +48,7 @@ type partyNode struct {
 	dir    string
 
 	patience time.Duration // how long until waits; 0: half a minute
+	ends     error         // what Serve is to return
 }
 
 // start makes and serves a node on loopback.
@@ -106,7 +107,7 @@ func (n *partyNode) run(t *testing.T, l net.Listener) {
 		}
 		stopped = true
 		cancel()
-		if err := <-done; err != nil {
+		if err := <-done; !errors.Is(err, n.ends) {
 			t.Errorf("serving %s: %v", node.Card.Party, err)
 		}
 		if err := node.Close(); err != nil {

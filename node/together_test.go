@@ -2,7 +2,9 @@ package node_test
 
 import (
 	"bytes"
+	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,15 +66,24 @@ func (n *partyNode) resume(t *testing.T, d *memory.Disk, net *memory.Network) {
 	n.run(t, l)
 }
 
-// exchange has from release a small and a large product, and waits for the receipts.
-func exchange(t *testing.T, from *partyNode, large int) {
+// send has from release a small and a large product.
+func send(t *testing.T, from *partyNode, large int) (numbers []act.Number) {
 	t.Helper()
 	for _, size := range []int{100, large} {
 		slip, err := from.c.Release(t.Context(), draft("군사II급비밀"), bytes.NewReader(bytes.Repeat([]byte("0123456789"), size/10)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer from.receipted(t, slip.Number)
+		numbers = append(numbers, slip.Number)
+	}
+	return numbers
+}
+
+// exchange waits for the receipts too.
+func exchange(t *testing.T, from *partyNode, large int) {
+	t.Helper()
+	for _, n := range send(t, from, large) {
+		from.receipted(t, n)
 	}
 }
 
@@ -178,6 +189,71 @@ func TestCuts(t *testing.T) {
 			jp.stop()
 		}
 	})
+}
+
+// TestPowerCuts ends one of the two nodes at its first write, at its second,
+// and so on: before the write counts or just after. What was staged is torn.
+// Opened again it goes on, and all arrives, and arrives once.
+func TestPowerCuts(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		kr.stop()
+		jp.stop()
+		for _, victim := range []*partyNode{kr, jp} {
+			for at := 1; powerCut(t, kr, jp, krDisk.Copy(), jpDisk.Copy(), victim, at); at++ {
+				if testing.Short() && at == 4 {
+					break
+				}
+			}
+		}
+	})
+}
+
+var errPower = errors.New("the power is cut")
+
+// powerCut cuts the victim's power at a write, and reports whether there were so many.
+func powerCut(t *testing.T, kr, jp *partyNode, krDisk, jpDisk *memory.Disk, victim *partyNode, at int) bool {
+	t.Helper()
+	net, disk := &memory.Network{}, map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk}[victim]
+	kr.resume(t, krDisk, net)
+	numbers := send(t, kr, 3<<19)
+	writes, cut := 0, make(chan struct{})
+	disk.Fault(func(op memory.Op) error {
+		if slices.Contains([]memory.Op{memory.Commit, memory.Committed, memory.Write, memory.Keep, memory.Kept}, op) {
+			if writes++; writes == at {
+				close(cut)
+			}
+		}
+		if writes >= at {
+			return errPower
+		}
+		return nil
+	})
+	jp.resume(t, jpDisk, net)
+	select {
+	case <-cut:
+		synctest.Wait() // it has noticed
+		victim.ends = errPower
+		victim.stop()
+		victim.ends = nil
+		disk.Crash(func(_ string, n int) int { return n / 2 })
+		disk.Fault(nil)
+		victim.resume(t, disk, net)
+	case <-time.After(10 * time.Minute): // all is done, and the next checkpoint is not due
+		disk.Fault(nil)
+	}
+	for _, n := range numbers {
+		kr.receipted(t, n)
+	}
+	kinds := agree(t, kr, jp)
+	if kinds[act.ProductReleased] != 2 || kinds[act.ProductReceived] != 2 || kinds[act.ActRefused] != 0 {
+		t.Errorf("%s, cut at write %d: %v", victim.Card.Party, at, kinds)
+	}
+	kr.stop()
+	jp.stop()
+	return writes >= at
 }
 
 // TestSteps drives two nodes by their steps alone, in one goroutine: nothing

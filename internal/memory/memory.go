@@ -4,7 +4,7 @@
 //
 // A disk outlives the shelves on it, as a folder outlives a process. [Disk.Crash]
 // ends the shelves as a power cut does, [Disk.Copy] is a backup, [Disk.Restore]
-// puts one back, and Disk.Fault makes any operation fail. Rows are a tree that
+// puts one back, and [Disk.Fault] makes any operation fail. Rows are a tree that
 // is never changed in place: a snapshot, a backup and an undone transaction
 // each cost one pointer.
 //
@@ -48,13 +48,10 @@ var (
 
 // Disk is what outlives a process.
 type Disk struct {
-	// Fault, if set, is asked before each operation; an error makes it fail.
-	// It is called by one goroutine at a time, and must not call the disk.
-	Fault func(Op) error
-
 	write chan struct{} // held by the one update that runs
 
 	mu    sync.Mutex
+	fault func(Op) error
 	life  int // counts crashes: a shelf lives in one
 	rows  *node
 	kept  map[vault.Digest][]byte // never changed in place
@@ -64,6 +61,14 @@ type Disk struct {
 // NewDisk returns an empty disk.
 func NewDisk() *Disk {
 	return &Disk{write: make(chan struct{}, 1), kept: map[vault.Digest][]byte{}, stage: map[string][]byte{}}
+}
+
+// Fault has f asked before each operation; an error makes it fail. f is called
+// by one goroutine at a time, and must not call the disk. Nil: all goes well.
+func (d *Disk) Fault(f func(Op) error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.fault = f
 }
 
 // Copy returns a disk of its own with the same state: a backup.
@@ -110,8 +115,8 @@ func (d *Disk) do(life int, op Op, f func() error) error {
 	if d.life != life {
 		return ErrCrashed
 	}
-	if d.Fault != nil {
-		if err := d.Fault(op); err != nil {
+	if d.fault != nil {
+		if err := d.fault(op); err != nil {
 			return err
 		}
 	}

@@ -106,16 +106,16 @@ func TestFaults(t *testing.T) {
 		if err := put(t, s, "a"); err != nil {
 			t.Fatal(err)
 		}
-		d.Fault = func(o memory.Op) error {
+		d.Fault(func(o memory.Op) error {
 			if o == op {
 				return wanted
 			}
 			return nil
-		}
+		})
 		if err := put(t, s, "b"); !errors.Is(err, ledger.ErrStorage) || !errors.Is(err, wanted) {
 			t.Errorf("%s: %v", op, err)
 		}
-		d.Fault = nil
+		d.Fault(nil)
 		if err := put(t, s, "c"); !errors.Is(err, ledger.ErrStorage) {
 			t.Errorf("%s: a dead store writes: %v", op, err)
 		}

@@ -3,6 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -119,9 +120,17 @@ func (g *staged) do(op Op, f func([]byte) ([]byte, error)) error {
 
 func (g *staged) Write(p []byte) (int, error) {
 	if err := g.do(Write, func(b []byte) ([]byte, error) { return append(b, p...), nil }); err != nil {
-		return 0, err
+		return 0, failed(err)
 	}
 	return len(p), nil
+}
+
+// failed says that the disk failed, unless it is only full.
+func failed(err error) error {
+	if err == nil || errors.Is(err, vault.ErrFull) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", vault.ErrStorage, err)
 }
 
 func (g *staged) ReadAt(p []byte, off int64) (n int, err error) {
@@ -136,9 +145,9 @@ func (g *staged) Size() int64 {
 }
 
 func (g *staged) Truncate(n int64) error {
-	return g.do(Write, func(b []byte) ([]byte, error) {
+	return failed(g.do(Write, func(b []byte) ([]byte, error) {
 		return append(b[:min(int(n), len(b))], make([]byte, max(0, int(n)-len(b)))...), nil
-	})
+	}))
 }
 
 func (g *staged) Keep(_ context.Context, d vault.Digest) error {
@@ -147,8 +156,11 @@ func (g *staged) Keep(_ context.Context, d vault.Digest) error {
 	}
 	g.closed = true
 	err := g.s.d.do(g.s.life, Keep, func() error {
-		if _, ok := g.s.d.kept[d]; !ok {
-			g.s.d.kept[d] = g.s.d.stage[g.name]
+		b, ok := g.s.d.stage[g.name]
+		if _, kept := g.s.d.kept[d]; !kept && !ok {
+			return os.ErrNotExist // another that staged it under this name was first
+		} else if !kept {
+			g.s.d.kept[d] = b
 		}
 		delete(g.s.d.stage, g.name)
 		return nil
@@ -157,7 +169,7 @@ func (g *staged) Keep(_ context.Context, d vault.Digest) error {
 		err = g.s.d.do(g.s.life, Kept, func() error { return nil })
 	}
 	if err != nil {
-		return fmt.Errorf("keeping an object: %w", err)
+		return fmt.Errorf("keeping an object: %w: %w", vault.ErrStorage, err)
 	}
 	return nil
 }
