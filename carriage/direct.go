@@ -129,10 +129,12 @@ func (d *Direct) fetched(n act.Number, done, all int64) {
 
 // Listen answers callers on l until ctx ends, and waits for what it started.
 func (d *Direct) Listen(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // before the wait: when the listener fails, sessions would go on and nobody could call
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
 	for {
 		c, err := l.Accept()
 		if err != nil {

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -148,6 +149,32 @@ func TestTogether(t *testing.T) {
 			t.Errorf("%v", kinds)
 		}
 		kr.stop()
+		jp.stop()
+	})
+}
+
+// TestListenerFails: a node whom nobody can call any more ends with an error,
+// though its sessions would go on.
+func TestListenerFails(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, disk := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		kr.stop()
+		n, err := node.New(t.Context(), kr.dir, disk.Ledger(), disk.Vault(), inMemory(net))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen(kr.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		time.AfterFunc(time.Minute, func() { l.Close() }) // the partner's sessions are open by then
+		if err := n.Serve(ctx, l); err == nil || ctx.Err() != nil {
+			t.Errorf("the node went on: %v", err)
+		}
 		jp.stop()
 	})
 }
