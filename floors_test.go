@@ -24,7 +24,7 @@ var floors = [][]string{
 	{"pact", "product"},
 	{"ruling", "seal", "ledger"},
 	{"house"},
-	{"catalogue", "internal/sqlite", "internal/files", "ledger/ledgertest", "vault/vaulttest"},
+	{"catalogue", "internal/sqlite", "internal/files", "internal/memory", "ledger/ledgertest", "vault/vaulttest"},
 	{"chancery", "release", "intake", "reading"},
 	{"carriage"},
 	{"desk"},
@@ -37,7 +37,7 @@ var (
 	pure    = []string{"act", "marking", "party", "pact", "product", "ruling", "house", "atlas"}
 	offices = []string{"chancery", "release", "intake", "reading"}
 	keeping = []string{"seal", "ledger", "vault", "catalogue"}
-	engines = []string{"internal/sqlite", "internal/files"}
+	engines = []string{"internal/sqlite", "internal/files", "internal/memory"}
 )
 
 func floor(p string) int {

@@ -50,25 +50,34 @@ func (d *Direct) inline(ctx context.Context, c *intake.Conveyed) error {
 func (s *session) pull(ctx context.Context) error {
 	for {
 		grown := s.d.Ledger.Grown()
-		var awaited []catalogue.Awaited
-		err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-			awaited, err = s.d.Catalogue.Awaited(tx, s.peer.Party)
-			return err
-		})
+		fetched, err := s.fetchAwaited(ctx)
 		if err != nil {
 			return err
 		}
-		for _, a := range awaited {
-			if err := s.fetch(ctx, a); err != nil {
-				return fmt.Errorf("fetching the content of %s: %w", a.Number, err)
-			}
-		}
-		if len(awaited) == 0 {
+		if fetched == 0 {
 			if err := s.idle(ctx, grown); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+// fetchAwaited is one step of pulling: it fetches all that is awaited now.
+func (s *session) fetchAwaited(ctx context.Context) (int, error) {
+	var awaited []catalogue.Awaited
+	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		awaited, err = s.d.Catalogue.Awaited(tx, s.peer.Party)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, a := range awaited {
+		if err := s.fetch(ctx, a); err != nil {
+			return 0, fmt.Errorf("fetching the content of %s: %w", a.Number, err)
+		}
+	}
+	return len(awaited), nil
 }
 
 // fetch brings one product's content home, block by verified block, from

@@ -129,10 +129,12 @@ func (d *Direct) fetched(n act.Number, done, all int64) {
 
 // Listen answers callers on l until ctx ends, and waits for what it started.
 func (d *Direct) Listen(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { l.Close() })
-	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // before the wait: when the listener fails, sessions would go on and nobody could call
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
 	for {
 		c, err := l.Accept()
 		if err != nil {
@@ -308,31 +310,36 @@ func (d *Direct) Dial(ctx context.Context, p act.Party, address func() string) {
 }
 
 func (d *Direct) dialLane(ctx context.Context, p act.Party, l lane, address func() string) {
-	wait := backoffFirst
-	for ctx.Err() == nil {
-		began := d.Now()
-		err := errors.New("no address is known")
-		if a := address(); a != "" {
-			err = d.dialOnce(ctx, p, l, a)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if d.Now().Sub(began) > silence {
-			wait = backoffFirst
-		}
-		if l == laneActs && !errors.Is(err, errLinked) {
-			d.setState(p, func(s *State) { s.Trouble = err.Error() })
-		}
-		d.mu.Lock()
-		pause := wait/2 + time.Duration(d.Jitter.Int64N(int64(wait)))
-		d.mu.Unlock()
+	for wait := backoffFirst; ctx.Err() == nil; {
+		var pause time.Duration
+		pause, wait = d.attempt(ctx, p, l, address(), wait)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
-		wait = min(2*wait, backoffMost)
 	}
+}
+
+// attempt is one step of dialling: it serves the lane for as long as it holds.
+// It returns how long to pause, and what to give the next attempt as wait.
+func (d *Direct) attempt(ctx context.Context, p act.Party, l lane, address string, wait time.Duration) (pause, next time.Duration) {
+	began := d.Now()
+	err := errors.New("no address is known")
+	if address != "" {
+		err = d.dialOnce(ctx, p, l, address)
+	}
+	if ctx.Err() != nil {
+		return 0, wait
+	}
+	if d.Now().Sub(began) > silence {
+		wait = backoffFirst
+	}
+	if l == laneActs && !errors.Is(err, errLinked) {
+		d.setState(p, func(s *State) { s.Trouble = err.Error() })
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return wait/2 + time.Duration(d.Jitter.Int64N(int64(wait))), min(2*wait, backoffMost)
 }
 
 func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address string) error {

@@ -134,45 +134,81 @@ func (s *session) acts(ctx context.Context) error {
 
 // send carries each new act of ours, in order, and waits until it is taken.
 func (s *session) send(ctx context.Context) error {
-	var next int64
-	var at seen
-	select {
-	case t := <-s.took: // where the partner's own ledger says that we go on
-		next, at = t.Next, t.Seen
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	if err := s.d.checkSeen(ctx, s.peer.Party, at); err != nil {
+	t, err := s.answered(ctx) // where the partner's own ledger says that we go on
+	if err != nil {
 		return err
 	}
-	shown := time.Time{}
+	if err := s.d.checkSeen(ctx, s.peer.Party, t.Seen); err != nil {
+		return err
+	}
+	o := &offering{s: s, next: t.Next, at: t.Seen}
 	for {
 		grown := s.d.Ledger.Grown()
-		del, err := s.d.Next(ctx, s.peer.Party, next, at.Head)
+		offered, err := o.offer(ctx)
 		if err != nil {
 			return err
 		}
-		if len(del.Acts) == 0 && s.d.Now().Sub(shown) < freshness && !shown.IsZero() {
+		if !offered {
 			if err := s.idle(ctx, grown); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := s.w.writeJSON(kindActs, del); err != nil {
+		if t, err = s.answered(ctx); err != nil {
 			return err
 		}
-		shown = s.d.Now()
-		select {
-		case t := <-s.took:
-			if t.Next != next+int64(len(del.Acts)) {
-				return fmt.Errorf("%s took %d acts of ours, and %d were sent", s.peer.Party, t.Next, next+int64(len(del.Acts)))
-			}
-			next, at = t.Next, t.Seen
-			s.d.carried(s.peer.Party, next)
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := o.taken(t); err != nil {
+			return err
 		}
 	}
+}
+
+// answered waits for the partner's word on what it has taken in.
+func (s *session) answered(ctx context.Context) (took, error) {
+	select {
+	case t := <-s.took:
+		return t, nil
+	case <-ctx.Done():
+		return took{}, ctx.Err()
+	}
+}
+
+// offering is how far the partner has taken in our acts.
+type offering struct {
+	s     *session
+	next  int64
+	at    seen
+	shown time.Time // when our checkpoint was last shown
+	acts  int       // offered and not taken yet
+}
+
+// offer is one step of sending: it writes the next delivery, if there is
+// something to say.
+func (o *offering) offer(ctx context.Context) (bool, error) {
+	d := o.s.d
+	del, err := d.Next(ctx, o.s.peer.Party, o.next, o.at.Head)
+	if err != nil {
+		return false, err
+	}
+	if len(del.Acts) == 0 && d.Now().Sub(o.shown) < freshness && !o.shown.IsZero() {
+		return false, nil
+	}
+	if err := o.s.w.writeJSON(kindActs, del); err != nil {
+		return false, err
+	}
+	o.shown, o.acts = d.Now(), len(del.Acts)
+	return true, nil
+}
+
+// taken is the step that follows an offer, with the partner's answer to it.
+func (o *offering) taken(t took) error {
+	p := o.s.peer.Party
+	if t.Next != o.next+int64(o.acts) {
+		return fmt.Errorf("%s took %d acts of ours, and %d were sent", p, t.Next, o.next+int64(o.acts))
+	}
+	o.next, o.at = t.Next, t.Seen
+	o.s.d.carried(p, o.next)
+	return nil
 }
 
 // idle waits until there may be something to send, and breaks the silence.
@@ -202,33 +238,39 @@ func (s *session) receive(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		switch k {
-		case kindPing:
-		case kindActs:
-			var del intake.Delivery
-			if err := json.Unmarshal(b, &del); err != nil {
-				return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
-			}
-			del.From = s.peer.Party
-			if err := s.takeIn(ctx, del); err != nil {
-				return err
-			}
-		case kindTook:
-			var t took
-			if err := json.Unmarshal(b, &t); err != nil {
-				return fmt.Errorf("reading an answer of %s: %w", s.peer.Party, errFrame)
-			}
-			select {
-			case s.took <- t:
-			default:
-				return fmt.Errorf("%s answers what was not sent", s.peer.Party)
-			}
-		case kindBye:
-			return s.parted(b)
-		default:
-			return fmt.Errorf("%s sends a frame of kind %d on the lane of acts", s.peer.Party, k)
+		if err := s.hear(ctx, k, b); err != nil {
+			return err
 		}
 	}
+}
+
+// hear is one step of receiving: it does what one frame asks for.
+func (s *session) hear(ctx context.Context, k kind, b []byte) error {
+	switch k {
+	case kindPing:
+		return nil
+	case kindActs:
+		var del intake.Delivery
+		if err := json.Unmarshal(b, &del); err != nil {
+			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
+		}
+		del.From = s.peer.Party
+		return s.takeIn(ctx, del)
+	case kindTook:
+		var t took
+		if err := json.Unmarshal(b, &t); err != nil {
+			return fmt.Errorf("reading an answer of %s: %w", s.peer.Party, errFrame)
+		}
+		select {
+		case s.took <- t:
+			return nil
+		default:
+			return fmt.Errorf("%s answers what was not sent", s.peer.Party)
+		}
+	case kindBye:
+		return s.parted(b)
+	}
+	return fmt.Errorf("%s sends a frame of kind %d on the lane of acts", s.peer.Party, k)
 }
 
 func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {

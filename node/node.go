@@ -134,7 +134,12 @@ func found(ctx context.Context, dir string, key []byte, f Found, seams Seams) (e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, shelf.Close()) }()
+	return errors.Join(Establish(ctx, dir, shelf, f, seams), shelf.Close())
+}
+
+// Establish draws a party's keys onto an empty shelf and enters its first acts.
+// Init does it in a folder of its own; [New] wires the node.
+func Establish(ctx context.Context, dir string, shelf ledger.Shelf, f Found, seams Seams) error {
 	k, err := newKeys(f.Party, seams.Random)
 	if err != nil {
 		return err
@@ -205,9 +210,6 @@ func open(ctx context.Context, dir string, key []byte, seams Seams) (*Node, erro
 	if err != nil {
 		return nil, errors.Join(err, shelf.Close())
 	}
-	if err := n.sweep(ctx); err != nil {
-		return nil, errors.Join(err, n.Close())
-	}
 	return n, nil
 }
 
@@ -223,7 +225,7 @@ func private(dir string) error {
 	return nil
 }
 
-// New wires a node on its two shelves.
+// New wires a node on its two shelves, and sweeps what a crash left.
 func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shelf, seams Seams) (*Node, error) {
 	var k keys
 	var card act.Card
@@ -262,7 +264,10 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	n.Reading = &reading.Room{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
-	return n, n.loadPersons(ctx)
+	if err := n.loadPersons(ctx); err != nil || n.Vault == nil {
+		return n, err
+	}
+	return n, n.sweep(ctx)
 }
 
 // LawName is the file of house rules in a data folder. There may be none.
@@ -421,21 +426,14 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 	called := map[act.Party]bool{}
 	for {
 		grown := n.Ledger.Grown()
-		var partners []catalogue.Partner
-		err := n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-			partners, err = n.Catalogue.Partners(tx)
-			return err
-		})
+		partners, err := n.Step(ctx)
 		for _, p := range partners {
-			if p := p.Card.Party; !called[p] {
+			if !called[p] {
 				called[p] = true
 				wg.Go(func() {
 					n.Carriage.Dial(ctx, p, func() string { a, _ := n.Address(ctx, p); return a })
 				})
 			}
-		}
-		if _, e := n.Release.Answer(ctx); e != nil {
-			err = errors.Join(err, e)
 		}
 		if err != nil && ctx.Err() == nil {
 			n.seams.Log.Error("following the ledger", "why", err.Error())
@@ -446,6 +444,20 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 			return
 		}
 	}
+}
+
+// Step is one step of following the ledger: it lends the shares that are asked
+// for, and returns the partners, who are to be called.
+func (n *Node) Step(ctx context.Context) (partners []act.Party, err error) {
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		all, err := n.Catalogue.Partners(tx)
+		for _, p := range all {
+			partners = append(partners, p.Card.Party)
+		}
+		return err
+	})
+	_, lent := n.Release.Answer(ctx)
+	return partners, errors.Join(err, lent)
 }
 
 // Close closes the folder.

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -45,6 +46,9 @@ type partyNode struct {
 	stop   func()
 	secret node.Secret
 	dir    string
+
+	patience time.Duration // how long until waits; 0: half a minute
+	ends     error         // what Serve is to return
 }
 
 // start makes and serves a node on loopback.
@@ -87,6 +91,11 @@ func (n *partyNode) serve(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.addr = l.Addr().String()
+	n.run(t, l)
+}
+
+// run serves the open node on l until stop is called.
+func (n *partyNode) run(t *testing.T, l net.Listener) {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	node := n.Node
@@ -98,7 +107,7 @@ func (n *partyNode) serve(t *testing.T) {
 		}
 		stopped = true
 		cancel()
-		if err := <-done; err != nil {
+		if err := <-done; !errors.Is(err, n.ends) {
 			t.Errorf("serving %s: %v", node.Card.Party, err)
 		}
 		if err := node.Close(); err != nil {
@@ -130,7 +139,7 @@ func conclude(t *testing.T, a, b *partyNode) {
 // until waits for the ledger to reach a state.
 func (n *partyNode) until(t *testing.T, what string, ok func(*ledger.Tx) bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(cmp.Or(n.patience, 30*time.Second)); ; {
 		grown := n.Ledger.Grown()
 		var is bool
 		if err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error { is = ok(tx); return nil }); err != nil {
