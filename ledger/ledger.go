@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 
@@ -60,7 +61,10 @@ type Ledger struct {
 	shelf Shelf
 	cfg   Config
 
+	turn chan struct{} // held by whoever commits
+
 	mu    sync.Mutex
+	queue []*work
 	grown chan struct{} // closed when entries are added
 	dead  error         // set once a write's outcome is not known
 	died  chan struct{} // closed with it
@@ -68,7 +72,7 @@ type Ledger struct {
 
 // Open returns the ledger that shelf keeps.
 func Open(shelf Shelf, cfg Config) *Ledger {
-	return &Ledger{shelf: shelf, cfg: cfg, grown: make(chan struct{}), died: make(chan struct{})}
+	return &Ledger{shelf: shelf, cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{}), died: make(chan struct{})}
 }
 
 // Died is closed when a write failed in a way that leaves the state unknown:
@@ -102,27 +106,109 @@ type Tx struct {
 	Rows
 	l     *Ledger
 	size  int64
-	grew  bool
 	cache map[int64]tlog.Hash
 }
 
-// Update runs f alone and makes its writes durable, or undoes them all.
+// work is a function that waits for its turn to write.
+type work struct {
+	f        func(*Tx) error
+	done     chan struct{} // closed once err is known
+	err      error
+	panicked any
+}
+
+// maxGroup bounds the functions that share one commit, so that none waits long.
+const maxGroup = 256
+
+// Update runs f alone and makes its writes durable, or undoes them all. Those
+// who wait for the disk together share its next commit: each still sees what the
+// one before it wrote, fails alone, and hears nothing before all is durable.
 func (l *Ledger) Update(ctx context.Context, f func(*Tx) error) error {
-	if err := l.Err(); err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
+	w := &work{f: f, done: make(chan struct{})}
+	l.mu.Lock()
+	if l.dead != nil {
+		defer l.mu.Unlock()
+		return l.dead
+	}
+	l.queue = append(l.queue, w)
+	l.mu.Unlock()
+	select {
+	case l.turn <- struct{}{}:
+		for !w.ended() { // others may have been before us
+			l.commit(l.group())
+		}
+		<-l.turn
+	case <-w.done:
+	case <-ctx.Done():
+		if l.leave(w) {
+			return ctx.Err()
+		}
+		<-w.done // somebody is writing it
+	}
+	if w.panicked != nil {
+		panic(w.panicked)
+	}
+	return w.err
+}
+
+func (w *work) ended() bool {
+	select {
+	case <-w.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// group takes those who wait, oldest first.
+func (l *Ledger) group() []*work {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := min(len(l.queue), maxGroup)
+	g := slices.Clone(l.queue[:n])
+	l.queue = slices.Delete(l.queue, 0, n)
+	return g
+}
+
+// leave takes w out of the queue, unless its turn has come.
+func (l *Ledger) leave(w *work) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i := slices.Index(l.queue, w)
+	if i < 0 {
+		return false
+	}
+	l.queue = slices.Delete(l.queue, i, i+1)
+	return true
+}
+
+// commit runs a group in one transaction and answers each. It leads its own
+// context: no caller's may end what others wait for.
+func (l *Ledger) commit(g []*work) {
+	var size int64
 	grew := false
-	err := l.shelf.Update(ctx, func(r Rows) error {
+	err := l.shelf.Update(context.Background(), func(r Rows) error {
 		tx, err := l.begin(r)
 		if err != nil {
 			return err
 		}
-		if err := f(tx); err != nil {
-			return err
+		size = tx.size
+		if len(g) == 1 {
+			err = tx.run(g[0])
+		} else {
+			for _, w := range g {
+				before := *tx
+				if r.Try(func() error { return tx.run(w) }) != nil {
+					*tx = before
+					tx.cache = nil // it may hold hashes of what was undone
+				}
+			}
 		}
-		grew = tx.grew
-		if !grew {
-			return nil
+		if grew = tx.size > size; err != nil || !grew {
+			return err
 		}
 		return r.Put(tableHead, []byte("size"), be(tx.size))
 	})
@@ -136,7 +222,24 @@ func (l *Ledger) Update(ctx context.Context, f func(*Tx) error) error {
 		close(l.grown)
 		l.grown = make(chan struct{})
 	}
-	return err
+	for _, w := range g {
+		if w.err == nil {
+			w.err = err
+		}
+		close(w.done)
+	}
+}
+
+// run runs w. A panic is its caller's, and undoes what w wrote.
+func (tx *Tx) run(w *work) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			w.panicked = p
+			err = fmt.Errorf("writing the ledger: panic: %v", p)
+		}
+		w.err = err
+	}()
+	return w.f(tx)
 }
 
 // View runs f on one consistent state.
@@ -203,7 +306,6 @@ func (tx *Tx) Append(v act.Verified) (Entry, error) {
 		tx.remember(at+int64(i), h)
 	}
 	tx.size++
-	tx.grew = true
 	if err := tx.l.cfg.Fold(tx, e); err != nil {
 		return Entry{}, fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)
 	}

@@ -1,9 +1,13 @@
 package ledger_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -196,6 +200,86 @@ func TestKnown(t *testing.T) {
 	}
 }
 
+// TestGroup: who waits together shares a commit; one that fails or panics fails
+// alone, and a caller that gives up before its turn has written nothing.
+func TestGroup(t *testing.T) {
+	b := newBook(t)
+	begun, go_on := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		err := b.Update(t.Context(), func(*ledger.Tx) error { close(begun); <-go_on; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-begun
+	grown := b.Grown()
+	entered := make(chan int64, 32)
+	for i := range 32 {
+		all.Go(func() {
+			defer func() {
+				if p := recover(); (p != nil) != (i%8 == 1) {
+					t.Errorf("update %d: panic %v", i, p)
+				}
+			}()
+			err := b.Update(t.Context(), func(tx *ledger.Tx) error {
+				e, err := tx.Append(statement(t, i))
+				switch i % 8 {
+				case 0:
+					return errors.Join(err, errWanted)
+				case 1:
+					panic("wanted")
+				}
+				entered <- e.Index
+				return err
+			})
+			if errors.Is(err, errWanted) != (i%8 == 0) || err != nil && i%8 > 1 {
+				t.Errorf("update %d: %v", i, err)
+			}
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	all.Go(func() {
+		err := b.Update(ctx, func(*ledger.Tx) error { t.Error("it had left"); return nil })
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("a caller that gave up: %v", err)
+		}
+	})
+	for b.Waiting() != 33 {
+		runtime.Gosched()
+	}
+	cancel()
+	for b.Waiting() != 32 {
+		runtime.Gosched()
+	}
+	close(go_on)
+	all.Wait()
+	close(entered)
+	seen := map[int64]bool{}
+	for i := range entered {
+		seen[i] = true
+	}
+	err := b.View(t.Context(), func(tx *ledger.Tx) error {
+		if tx.Size() != 24 || len(seen) != 24 {
+			t.Errorf("%d entries under %d indexes, want 24", tx.Size(), len(seen))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-grown:
+	default:
+		t.Error("nobody was told that the ledger grew")
+	}
+	if _, err := b.Verify(t.Context(), b.card, func(*ledger.Tx, act.Party) (act.Card, bool, error) { return b.card, true, nil }, func(int64, int64) {}); err != nil {
+		t.Error(err)
+	}
+}
+
+var errWanted = errors.New("wanted")
+
 func BenchmarkAppend(b *testing.B) {
 	l := newBook(b)
 	acts := make([]act.Verified, 0, 1<<16)
@@ -213,6 +297,26 @@ func BenchmarkAppend(b *testing.B) {
 		}
 		i++
 	}
+}
+
+// BenchmarkAppendGrouped has many callers enter one act each at the same time.
+func BenchmarkAppendGrouped(b *testing.B) {
+	l := newBook(b)
+	acts := make([]act.Verified, b.N)
+	for i := range acts {
+		acts[i] = statement(b, i)
+	}
+	b.SetParallelism(128)
+	b.ResetTimer()
+	var next atomic.Int64
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			i := next.Add(1) - 1
+			if err := l.Update(b.Context(), func(tx *ledger.Tx) error { _, err := tx.Append(acts[i]); return err }); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func FuzzReadCheckpoint(f *testing.F) {

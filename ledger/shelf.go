@@ -40,6 +40,9 @@ type Rows interface {
 	Clear(table string) error
 	// Tables names the tables that have rows, sorted.
 	Tables() ([]string, error)
+	// Try runs f, which writes through the same Rows. An error, or a panic, undoes
+	// what f wrote and nothing else.
+	Try(f func() error) error
 }
 
 // Row is one row. Its bytes belong to the caller.

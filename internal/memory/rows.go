@@ -182,3 +182,19 @@ func (r *rows) Tables() (all []string, err error) {
 	}
 	return all, nil
 }
+
+// Try implements ledger.Rows.
+func (r *rows) Try(f func() error) error {
+	if !r.write {
+		return errReadOnly
+	}
+	before, done := r.root, false
+	defer func() {
+		if !done {
+			r.root = before
+		}
+	}()
+	err := f()
+	done = err == nil
+	return err
+}

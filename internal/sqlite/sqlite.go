@@ -56,7 +56,7 @@ type Store struct {
 // conn is one connection with its statements.
 type conn struct {
 	*sqlite3.Conn
-	get, put, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback *sqlite3.Stmt
+	get, put, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback, try, keep, undo *sqlite3.Stmt
 }
 
 // Open opens the database at path, or makes it, with a key of 32 bytes.
@@ -156,6 +156,9 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 		&c.view:     "BEGIN",
 		&c.commit:   "COMMIT",
 		&c.rollback: "ROLLBACK",
+		&c.try:      "SAVEPOINT try",
+		&c.keep:     "RELEASE try",
+		&c.undo:     "ROLLBACK TO try",
 	} {
 		s, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 		if err != nil {
@@ -457,4 +460,24 @@ func (r *rows) Last(table string, from, to []byte) (ledger.Row, bool, error) {
 		return ledger.Row{}, false, s.Err()
 	}
 	return ledger.Row{Key: append([]byte{}, s.ColumnRawBlob(0)...), Value: append([]byte{}, s.ColumnRawBlob(1)...)}, true, nil
+}
+
+// Try implements ledger.Rows.
+func (r *rows) Try(f func() error) (err error) {
+	if !r.write {
+		return errReadOnly
+	}
+	if err := r.exec(r.c.try); err != nil {
+		return err
+	}
+	done := false
+	defer func() {
+		if err != nil || !done { // f failed or panicked
+			err = errors.Join(err, r.exec(r.c.undo))
+		}
+		err = errors.Join(err, r.exec(r.c.keep))
+	}()
+	err = f()
+	done = true
+	return err
 }

@@ -15,7 +15,7 @@ import (
 // Run tests a shelf. open makes an empty one; the suite closes it.
 func Run(t *testing.T, open func(t *testing.T) ledger.Shelf) {
 	for name, f := range map[string]func(*testing.T, ledger.Shelf){
-		"rows": rows, "undone": undone, "panics": panics, "views": views, "alone": alone, "closed": closed, "large": large,
+		"rows": rows, "undone": undone, "tried": tried, "panics": panics, "views": views, "alone": alone, "closed": closed, "large": large,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t)
@@ -112,6 +112,51 @@ func rows(t *testing.T, s ledger.Shelf) {
 }
 
 var errWanted = errors.New("wanted")
+
+// tried: an error or a panic undoes what was tried, within one update, and no more.
+func tried(t *testing.T, s ledger.Shelf) {
+	update(t, s, func(r ledger.Rows) error {
+		if err := r.Put("t", []byte("before"), []byte("1")); err != nil {
+			return err
+		}
+		for i, how := range []string{"well", "error", "panic", "well"} {
+			err := func() (err error) {
+				defer func() {
+					if p := recover(); p != nil {
+						err = errWanted
+					}
+				}()
+				return r.Try(func() error {
+					if err := errors.Join(r.Put("t", []byte(how), fmt.Append(nil, i)), r.Put("t", []byte("before"), fmt.Append(nil, i))); err != nil {
+						return err
+					}
+					switch how {
+					case "error":
+						return errWanted
+					case "panic":
+						panic(how)
+					}
+					return nil
+				})
+			}()
+			if (how == "well") != (err == nil) || err != nil && !errors.Is(err, errWanted) {
+				t.Errorf("trying %q: %v", how, err)
+			}
+			if v, err := r.Get("t", []byte(how)); err != nil || (v != nil) != (how == "well") {
+				t.Errorf("after %q its row is %q, %v", how, v, err)
+			}
+		}
+		return r.Put("t", []byte("after"), nil)
+	})
+	for key, want := range map[string]string{"before": "3", "well": "3", "after": "", "error": "", "panic": ""} {
+		if v := get(t, s, "t", key); string(v) != want {
+			t.Errorf("%s is %q, want %q", key, v, want)
+		}
+	}
+	if err := s.View(t.Context(), func(r ledger.Rows) error { return r.Try(func() error { return nil }) }); err == nil {
+		t.Error("a view tries")
+	}
+}
 
 // undone: an error undoes everything.
 func undone(t *testing.T, s ledger.Shelf) {
