@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"entente/act"
 	"entente/catalogue"
-	"entente/intake"
 	"entente/ledger"
 	"entente/vault"
 )
@@ -22,28 +20,6 @@ type want struct {
 	Number act.Number `json:"number"`
 	Vault  act.Sum    `json:"vault"`
 	From   int        `json:"from"` // first block wanted; -1: the list of block digests
-}
-
-// inline puts small sealed content beside its act.
-func (d *Direct) inline(ctx context.Context, c *intake.Conveyed) error {
-	a, err := act.Parse(c.Bytes)
-	if err != nil {
-		return err
-	}
-	f, err := d.Vault.Open(ctx, vault.Digest(a.Body.(act.Release).Seal.Vault))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil // the far side will ask for it, and hear why
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	c.Content = make([]byte, f.Size())
-	_, err = f.ReadAt(c.Content, 0)
-	if errors.Is(err, io.EOF) {
-		err = nil
-	}
-	return err
 }
 
 // pull asks for the content of each product that was taken in without it.

@@ -12,9 +12,6 @@ const (
 	// take milliseconds, so that receipts flow while a long queue is sent.
 	maxBatch   = 200
 	batchBytes = 1 << 20
-	// inlineContent is the largest sealed product that travels with its act: one round trip
-	// is worth more than sending it twice after a cut.
-	inlineContent = 64 << 10
 	// maxPresented bounds the cards of unknown callers that are remembered, for an officer to compare.
 	maxPresented = 16
 	// maxConnections bounds open connections from all callers.

@@ -10,6 +10,7 @@ import (
 	"entente/act"
 	"entente/intake"
 	"entente/ledger"
+	"entente/vault"
 )
 
 // hello opens every lane, in both directions. It states what its sender last
@@ -314,7 +315,6 @@ func (d *Direct) Next(ctx context.Context, p act.Party, next int64, at act.Head)
 		return intake.Delivery{}, err
 	}
 	del := intake.Delivery{Checkpoint: checkpoint}
-	var content []int
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		if del.Growth, err = tx.Growth(at.Size, head.Size); err != nil {
 			return err
@@ -335,22 +335,17 @@ func (d *Direct) Next(ctx context.Context, p act.Party, next int64, at act.Head)
 			if err != nil {
 				return err
 			}
-			if r, ok := e.Act.Body.(act.Release); ok && e.Act.Kind == act.ProductReleased && r.Seal.Size <= inlineContent {
-				content = append(content, len(del.Acts))
-				size += int(r.Seal.Size)
+			c := intake.Conveyed{Seq: q.Seq, Bytes: e.Bytes, Proof: proof}
+			if r, ok := e.Act.Body.(act.Release); ok && e.Act.Kind == act.ProductReleased {
+				// A small product travels with its act: one round trip.
+				if c.Content, err = tx.Get(vault.Table, r.Seal.Vault[:]); err != nil {
+					return err
+				}
 			}
-			size += len(e.Bytes)
-			del.Acts = append(del.Acts, intake.Conveyed{Seq: q.Seq, Bytes: e.Bytes, Proof: proof})
+			size += len(c.Bytes) + len(c.Content)
+			del.Acts = append(del.Acts, c)
 		}
 		return nil
 	})
-	if err != nil {
-		return del, err
-	}
-	for _, i := range content {
-		if err := d.inline(ctx, &del.Acts[i]); err != nil {
-			return del, err
-		}
-	}
-	return del, nil
+	return del, err
 }

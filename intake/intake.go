@@ -47,19 +47,12 @@ type Office struct {
 	Own       act.Party
 	Ledger    *ledger.Ledger
 	Catalogue *catalogue.Catalogue
-	Vault     *vault.Vault
 	Now       func() time.Time
 }
 
 // TakeIn enters a delivery. A *ledger.Contradiction means that the sender's
 // ledger is not the one it signed before: nothing was taken in.
 func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
-	here := make(map[act.Sum]bool)
-	for _, c := range d.Acts {
-		if err := o.keep(ctx, c, here); err != nil {
-			return err
-		}
-	}
 	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		partner, ok, err := o.Catalogue.Partner(tx, d.From)
 		if err != nil || !ok {
@@ -77,7 +70,7 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 			case c.Seq > next:
 				return fmt.Errorf("taking in from %s: act %d is missing before %d", d.From, next, c.Seq)
 			}
-			if err := o.enter(tx, d.From, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c, here); err != nil {
+			if err := o.enter(tx, d.From, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c); err != nil {
 				return err
 			}
 			next++
@@ -86,40 +79,8 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 	})
 }
 
-// keep puts content that came with its act where the act will look for it.
-// Should the act not be entered, nothing points at the bytes and they are swept.
-func (o *Office) keep(ctx context.Context, c Conveyed, here map[act.Sum]bool) error {
-	if c.Content == nil {
-		return nil
-	}
-	a, err := act.Parse(c.Bytes)
-	if err != nil {
-		return nil // enter will say so
-	}
-	r, ok := a.Body.(act.Release)
-	if !ok || int64(len(c.Content)) != r.Seal.Size {
-		return nil
-	}
-	w, err := o.Vault.Writer(ctx, act.DigestOf(c.Bytes).String())
-	if err != nil {
-		return err
-	}
-	defer w.Discard()
-	if _, err := w.Write(c.Content); err != nil {
-		return err
-	}
-	if act.Sum(w.Digest()) != r.Seal.Vault {
-		return nil // not the content of this act: it is asked for by its digest instead
-	}
-	if _, _, err := w.Keep(ctx); err != nil {
-		return err
-	}
-	here[r.Seal.Vault] = true
-	return nil
-}
-
 // enter opens one act, appends it and answers it.
-func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conveyed, here map[act.Sum]bool) error {
+func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conveyed) error {
 	opened, err := act.Open(c.Bytes, v, o.Catalogue.Keys(tx))
 	if err == nil && (opened.Act().From != from || !addressed(opened.Act(), o.Own)) {
 		err = fmt.Errorf("%w: it is not an act of %s to %s", act.ErrMalformed, from, o.Own)
@@ -132,7 +93,7 @@ func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conv
 		return o.refuse(tx, from, c, act.Act{}, false, []act.Reason{{Article: "act", Text: "the act cannot be read or its signature does not verify: " + plain(err), Cure: "enter a new act"}})
 	}
 	a := opened.Act()
-	answer, err := o.rule(tx, from, a, here)
+	answer, err := o.rule(tx, from, a, c.Content)
 	if err != nil {
 		return err
 	}
@@ -151,7 +112,7 @@ func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conv
 
 // rule decides what our answer to an act will be, before it is entered: the
 // answer depends on what was known when it came.
-func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, here map[act.Sum]bool) (func(ledger.Entry) error, error) {
+func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, content []byte) (func(ledger.Entry) error, error) {
 	nothing := func(ledger.Entry) error { return nil }
 	refuse := func(because []act.Reason) func(ledger.Entry) error {
 		return func(e ledger.Entry) error {
@@ -171,8 +132,11 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, here map[act.Sum
 			return refuse(r.Because), nil
 		}
 		return func(e ledger.Entry) error {
-			if !here[b.Seal.Vault] {
+			if len(content) > vault.Inline || act.Sum(vault.DigestOf(content)) != b.Seal.Vault {
 				return nil // the carriage fetches it; Arrived signs the receipt
+			}
+			if err := tx.Put(vault.Table, b.Seal.Vault[:], content); err != nil {
+				return err
 			}
 			return o.receipt(tx, from, e, b, r)
 		}, nil

@@ -112,7 +112,7 @@ func TestDisk(t *testing.T) {
 	go func() { done <- n.Serve(t.Context(), l) }()
 	draft := release.Draft{As: "officer", Pact: "kr-jp-2016", Title: "a report", Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: "군사II급비밀", MediaType: "text/plain"}
 	try := func() error {
-		_, err := n.Release.Release(t.Context(), draft, strings.NewReader("x"))
+		_, err := n.Release.Release(t.Context(), draft, strings.NewReader(strings.Repeat("x", 2*vault.Inline)))
 		return err
 	}
 	size := entries(t, n)
@@ -126,7 +126,7 @@ func TestDisk(t *testing.T) {
 	}
 	bad.err = vault.ErrStorage
 	if err := try(); !errors.Is(err, vault.ErrStorage) {
-		t.Errorf("a failing disk: %v", err)
+		t.Fatalf("a failing disk: %v", err)
 	}
 	if err := <-done; !errors.Is(err, vault.ErrStorage) || !strings.Contains(err.Error(), "start the node again") {
 		t.Errorf("the node went on: %v", err)

@@ -32,6 +32,7 @@ import (
 	"entente/internal/files"
 	"entente/internal/sqlite"
 	"entente/ledger"
+	"entente/product"
 	"entente/reading"
 	"entente/release"
 	"entente/ruling"
@@ -253,6 +254,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	n.Ledger = ledger.Open(shelf, ledger.Config{Party: card.Party, Signers: o.signers, Fold: n.Catalogue.Fold})
 	if shelves != nil {
 		n.Vault = vault.New(shelves)
+		n.Vault.Inline = n.inline
 	}
 	n.Chancery = &chancery.Office{Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Signer: n.signer, Now: seams.Now}
 	law, err := readLaw(filepath.Join(dir, LawName))
@@ -260,7 +262,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 		return nil, err
 	}
 	n.Release = &release.Office{Law: law, Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, House: n.House, Now: seams.Now, Random: seams.Random}
-	n.Intake = &intake.Office{Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Now: seams.Now}
+	n.Intake = &intake.Office{Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Now: seams.Now}
 	n.Reading = &reading.Room{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
@@ -268,6 +270,15 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 		return n, err
 	}
 	return n, n.sweep(ctx)
+}
+
+// inline reads a sealed object that stands in the ledger's rows.
+func (n *Node) inline(ctx context.Context, d vault.Digest) (b []byte, err error) {
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		b, err = tx.Get(vault.Table, d[:])
+		return err
+	})
+	return b, err
 }
 
 // LawName is the file of house rules in a data folder. There may be none.
@@ -388,7 +399,31 @@ func (n *Node) evidence(ctx context.Context, p act.Party, what string, b []byte)
 
 // Verify verifies the whole ledger and every kept product.
 func (n *Node) Verify(ctx context.Context, progress func(done, all int64)) (act.Head, error) {
-	return n.Ledger.Verify(ctx, n.Card, n.Catalogue.Card, progress)
+	head, err := n.Ledger.Verify(ctx, n.Card, n.Catalogue.Card, progress)
+	if err != nil {
+		return head, err
+	}
+	var kept []product.Custody
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		for cu, err := range n.Catalogue.Products(tx) {
+			if err != nil {
+				return err
+			}
+			_, received := cu.Received[n.Card.Party]
+			if cu.Destroyed[n.Card.Party] == nil && (received || cu.Manifest.Originator == n.Card.Party) {
+				kept = append(kept, cu)
+			}
+		}
+		return nil
+	})
+	for _, cu := range kept {
+		if err == nil {
+			if err = n.Vault.Verify(ctx, vault.Digest(cu.Seal.Vault)); err != nil {
+				err = fmt.Errorf("verifying the content of %s: %w", cu.Manifest.Number, err)
+			}
+		}
+	}
+	return head, err
 }
 
 // Serve runs the node until ctx ends or storage fails: it answers partners on

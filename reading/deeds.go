@@ -109,6 +109,9 @@ func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, err
 				to = []act.Party{f.Manifest.Originator}
 			}
 			gone = &f.Custody.Seal.Vault
+			if err := tx.Delete(vault.Table, gone[:]); err != nil {
+				return err
+			}
 			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductDestroyed, act.Certificate{Number: n, Vault: *gone, Person: d.As, Method: d.Method, Witness: d.Witness, Copies: len(f.Custody.Copies)}, to...)
 		default:
 			return fmt.Errorf("%s: %q is ruled on by 'entente why'; it is done by releasing a product made from %s", n, d.Deed, n)

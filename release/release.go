@@ -7,6 +7,7 @@
 package release
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -237,7 +238,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 	if err != nil {
 		return Slip{}, err
 	}
-	sealed, err := o.seal(ctx, d, c, content)
+	sealed, inline, err := o.seal(ctx, d, c, content)
 	if err != nil {
 		return Slip{}, fmt.Errorf("sealing %s: %w", n, err)
 	}
@@ -256,6 +257,11 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 			return &Refused{now.ruling}
 		}
 		slip.Ruling = now.ruling
+		if inline != nil {
+			if err := tx.Put(vault.Table, sealed.Vault[:], inline); err != nil {
+				return err
+			}
+		}
 		slip.Entry, err = o.enter(ctx, tx, kind, d.As, c.manifest, act.Release{Manifest: c.manifest, Seal: sealed, Text: now.row.Text, Basis: basis(now.ruling), Mandate: d.Mandate, Consents: now.spends})
 		return err
 	})
@@ -279,30 +285,57 @@ func (o *Office) first(ctx context.Context, d Draft) (n act.Number, c considered
 	return n, c, o.denied(ctx, d.As, n, d.Purpose, err)
 }
 
-func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Reader) (act.Seal, error) {
-	w, err := o.Vault.Writer(ctx, string(c.manifest.Number))
-	if err != nil {
-		return act.Seal{}, err
-	}
-	defer w.Discard()
+// seal seals content into the vault or, when it is small, returns the sealed
+// bytes, which are to be put into the ledger's rows with the act.
+func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Reader) (act.Seal, []byte, error) {
 	var to []seal.Key
 	for _, p := range c.partners {
 		pub, err := seal.ParsePublicKey(p.Card.Seal)
 		if err != nil {
-			return act.Seal{}, err
+			return act.Seal{}, nil, err
 		}
 		to = append(to, seal.Key{Party: string(p.Card.Party), Public: pub})
 	}
-	closed, err := seal.Close(w, content, seal.Options{
+	opt := seal.Options{
 		Terms:      seal.TermsOf(c.manifest, d.Mode),
 		Originator: seal.Key{Party: string(o.Card.Party), Public: o.Key.Public()},
 		Recipients: to, MediaType: d.MediaType, Rand: o.Random,
-	})
+	}
+	// What ends within the first bytes is small: its segments need no more memory than it has.
+	first := make([]byte, vault.Inline/2)
+	defer clear(first)
+	n, err := io.ReadFull(content, first)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return act.Seal{}, nil, fmt.Errorf("reading the content: %w", err)
+	}
 	if err != nil {
-		return act.Seal{}, err
+		var b bytes.Buffer
+		opt.SegmentSize = len(first)
+		closed, err := seal.Close(&b, bytes.NewReader(first[:n]), opt)
+		if err != nil {
+			return act.Seal{}, nil, err
+		}
+		if b.Len() <= vault.Inline {
+			return sealOf(closed, vault.DigestOf(b.Bytes()), int64(b.Len()), d.Mode), b.Bytes(), nil
+		}
+		digest, size, err := o.Vault.Put(ctx, string(c.manifest.Number), &b) // so many recipients that the seal is large
+		return sealOf(closed, digest, size, d.Mode), nil, err
+	}
+	w, err := o.Vault.Writer(ctx, string(c.manifest.Number))
+	if err != nil {
+		return act.Seal{}, nil, err
+	}
+	defer w.Discard()
+	closed, err := seal.Close(w, io.MultiReader(bytes.NewReader(first), content), opt)
+	if err != nil {
+		return act.Seal{}, nil, err
 	}
 	digest, size, err := w.Keep(ctx)
-	return act.Seal{Vault: act.Sum(digest), Size: size, Plain: closed.Plain, Root: closed.Root, Keys: act.Sum(closed.Keys), Mode: string(d.Mode)}, err
+	return sealOf(closed, digest, size, d.Mode), nil, err
+}
+
+func sealOf(c seal.Closed, digest vault.Digest, size int64, mode seal.Mode) act.Seal {
+	return act.Seal{Vault: act.Sum(digest), Size: size, Plain: c.Plain, Root: c.Root, Keys: act.Sum(c.Keys), Mode: string(mode)}
 }
 
 func (o *Office) enter(ctx context.Context, tx *ledger.Tx, k act.Kind, by string, m act.Manifest, b act.Release) (int64, error) {

@@ -5,9 +5,13 @@
 // whoever carries the bytes check any block without keys. [Vault.Receive]
 // takes in a known object block by block and goes on where it was cut.
 // An object is durable when Keep returns; until then nothing points at it.
+//
+// An object of at most [Inline] bytes may stand in the ledger's rows instead
+// ([Table]): it is then durable in the same commit as the act that it belongs to.
 package vault
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha512"
 	"encoding/binary"
@@ -18,11 +22,19 @@ import (
 	"io"
 	"iter"
 	"os"
+	"slices"
 	"sync"
 )
 
 // BlockSize is the size of every block but the last.
 const BlockSize = 1 << 20
+
+// Inline is the largest object that stands in the ledger's rows: a commit with
+// it costs less than a file of its own, and it travels beside its act.
+const Inline = 64 << 10
+
+// Table is the table of the objects that stand in the ledger's rows: digest → bytes.
+const Table = "vault/inline"
 
 // maxBlocks bounds an object to 64 GiB: its list of digests stays at 3 MB.
 const maxBlocks = 65536
@@ -161,14 +173,22 @@ var (
 
 // Vault keeps sealed objects on a shelf.
 type Vault struct {
+	// Inline finds an object that stands in the ledger's rows, or returns nil; it may be nil itself.
+	Inline func(ctx context.Context, d Digest) ([]byte, error)
+
 	shelf Shelf
 	died  chan struct{}
 	once  sync.Once
 	err   error
+
+	mu        sync.Mutex
+	receiving map[Digest]chan struct{} // closed when that taking-in has ended
 }
 
 // New returns the vault on a shelf.
-func New(s Shelf) *Vault { return &Vault{shelf: s, died: make(chan struct{})} }
+func New(s Shelf) *Vault {
+	return &Vault{shelf: s, died: make(chan struct{}), receiving: make(map[Digest]chan struct{})}
+}
 
 // Died is closed when the shelf failed with [ErrStorage]; Err is then the error.
 func (v *Vault) Died() <-chan struct{} { return v.died }
@@ -299,12 +319,33 @@ func (v *Vault) Put(ctx context.Context, name string, r io.Reader) (Digest, int6
 
 // Open returns the object named d; its bytes are checked by whoever unseals
 // them, or by Verify.
-func (v *Vault) Open(ctx context.Context, d Digest) (File, error) { return v.shelf.Open(ctx, d) }
+func (v *Vault) Open(ctx context.Context, d Digest) (File, error) {
+	if v.Inline != nil {
+		if b, err := v.Inline(ctx, d); err != nil || b != nil {
+			return inline{bytes.NewReader(b)}, err
+		}
+	}
+	return v.shelf.Open(ctx, d)
+}
+
+// inline is an object that stands in the ledger's rows.
+type inline struct{ *bytes.Reader }
+
+func (inline) Close() error { return nil }
+
+// DigestOf returns the name of an object whose bytes are at hand.
+func DigestOf(b []byte) Digest {
+	all := Blocks{Size: int64(len(b))}
+	for block := range slices.Chunk(b, BlockSize) {
+		all.Leaves = append(all.Leaves, leaf(block))
+	}
+	return all.Digest()
+}
 
 // Blocks reads the whole object and returns the leaves of its tree. Damage is
 // [ErrDamaged].
 func (v *Vault) Blocks(ctx context.Context, d Digest) (Blocks, error) {
-	f, err := v.shelf.Open(ctx, d)
+	f, err := v.Open(ctx, d)
 	if err != nil {
 		return Blocks{}, err
 	}
@@ -361,15 +402,58 @@ type Incoming struct {
 	b    Blocks
 	next int
 	done bool
+	end  func()
 }
 
 // Receive begins, or goes on with, the object named d, whose leaves b are. What
-// was staged before is checked again: a torn end is cut off.
-func (v *Vault) Receive(ctx context.Context, d Digest, b Blocks) (*Incoming, error) {
+// was staged before is checked again: a torn end is cut off. One taking-in of
+// an object runs at a time; another waits for it, and finds what it kept.
+func (v *Vault) Receive(ctx context.Context, d Digest, b Blocks) (in *Incoming, err error) {
 	if b.Digest() != d {
 		return nil, fmt.Errorf("block digests: %w", ErrDamaged)
 	}
-	if f, err := v.shelf.Open(ctx, d); err == nil {
+	end, err := v.claim(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			end()
+		}
+	}()
+	in, err = v.receive(ctx, d, b)
+	if err == nil {
+		in.end = end
+	}
+	return in, err
+}
+
+func (v *Vault) claim(ctx context.Context, d Digest) (end func(), err error) {
+	for {
+		v.mu.Lock()
+		other := v.receiving[d]
+		if other == nil {
+			mine := make(chan struct{})
+			v.receiving[d] = mine
+			v.mu.Unlock()
+			return sync.OnceFunc(func() {
+				v.mu.Lock()
+				defer v.mu.Unlock()
+				delete(v.receiving, d)
+				close(mine)
+			}), nil
+		}
+		v.mu.Unlock()
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+func (v *Vault) receive(ctx context.Context, d Digest, b Blocks) (*Incoming, error) {
+	if f, err := v.Open(ctx, d); err == nil {
 		return &Incoming{d: d, b: b, next: len(b.Leaves), done: true}, f.Close()
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -423,6 +507,7 @@ func (in *Incoming) Keep(ctx context.Context) error {
 
 // Close leaves what has arrived for the next Receive.
 func (in *Incoming) Close() error {
+	defer in.end()
 	if in.done {
 		return nil
 	}

@@ -19,6 +19,63 @@ func Run(t *testing.T, open func(t *testing.T, dir string) vault.Shelf) {
 		dir := t.TempDir()
 		resume(t, func() *vault.Vault { return vault.New(open(t, dir)) })
 	})
+	t.Run("twice", func(t *testing.T) { twice(t, vault.New(open(t, t.TempDir()))) })
+}
+
+// twice: of two takings-in of one object at the same time the second waits, and
+// finds what the first kept.
+func twice(t *testing.T, v *vault.Vault) {
+	c := content(3*vault.BlockSize + 9)
+	var b vault.Blocks
+	src, _, err := v.Put(t.Context(), "source", bytes.NewReader(c))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = v.Blocks(t.Context(), src); err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Remove(t.Context(), src); err != nil {
+		t.Fatal(err)
+	}
+	first, err := v.Receive(t.Context(), src, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan int)
+	go func() {
+		in, err := v.Receive(t.Context(), src, b)
+		if err != nil {
+			t.Error(err)
+			second <- -1
+			return
+		}
+		second <- in.Next()
+		if err := in.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	for i := range b.Leaves {
+		select {
+		case at := <-second:
+			t.Fatalf("a second taking-in began at block %d beside the first", at)
+		default:
+		}
+		if err := first.Write(i, c[i*vault.BlockSize:min(len(c), (i+1)*vault.BlockSize)]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := first.Keep(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if at := <-second; at != len(b.Leaves) {
+		t.Errorf("the second began at block %d", at)
+	}
+	if err := v.Verify(t.Context(), src); err != nil {
+		t.Error(err)
+	}
 }
 
 func content(n int) []byte {
