@@ -94,6 +94,19 @@ type Known struct {
 
 func (k Known) check() error { return k.Card.check() }
 
+// Routing says by way of whom a partner is reached; empty: directly.
+type Routing struct {
+	Party Party `json:"party"`
+	Via   Party `json:"via,omitempty"`
+}
+
+func (r Routing) check() error {
+	if err := r.Party.Check(); err != nil {
+		return err
+	}
+	return malformed("route to "+string(r.Party), r.Via == "" || r.Via.Check() == nil && r.Via != r.Party)
+}
+
 // Authority names a person who may act towards the partner (article 2, R3).
 type Authority struct {
 	Name    string   `json:"name"`

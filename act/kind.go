@@ -15,6 +15,7 @@ const (
 	NodeOpened        Kind = "node.opened"        // Card: the first leaf of every ledger
 	PersonEnrolled    Kind = "person.enrolled"    // Person: an own person, or their new state
 	PartnerKnown      Kind = "partner.known"      // Known: the partner's card, compared by two people
+	PartnerRouted     Kind = "partner.routed"     // Routing: the hub by which a partner is reached, or none
 	AuthorityNotified Kind = "authority.notified" // Authority: one who may act towards the partner
 
 	PactProposed        Kind = "pact.proposed"         // Proposal: the text
@@ -61,6 +62,7 @@ var kinds = map[Kind]reflect.Type{
 	NodeOpened:        reflect.TypeFor[Card](),
 	PersonEnrolled:    reflect.TypeFor[Person](),
 	PartnerKnown:      reflect.TypeFor[Known](),
+	PartnerRouted:     reflect.TypeFor[Routing](),
 	AuthorityNotified: reflect.TypeFor[Authority](),
 
 	PactProposed:        reflect.TypeFor[Proposal](),
@@ -113,7 +115,7 @@ func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
 // addressed to nobody; from a partner they have no effect and are refused.
 func (k Kind) Home() bool {
 	switch k {
-	case NodeOpened, PersonEnrolled, PartnerKnown, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, LedgerDisputed:
+	case NodeOpened, PersonEnrolled, PartnerKnown, PartnerRouted, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, LedgerDisputed:
 		return true
 	}
 	return false

@@ -19,7 +19,9 @@ import (
 type want struct {
 	Number act.Number `json:"number"`
 	Vault  act.Sum    `json:"vault"`
-	From   int        `json:"from"` // first block wanted; -1: the list of block digests
+	From   int        `json:"from"`            // first block wanted; -1: the list of block digests
+	Count  int        `json:"count,omitempty"` // by parcel: how many blocks
+	List   bool       `json:"list,omitempty"`  // by parcel: the digests of all blocks too
 }
 
 // pull asks for the content of each product that was taken in without it.
@@ -40,6 +42,9 @@ func (s *session) pull(ctx context.Context) error {
 
 // fetchAwaited is one step of pulling: it fetches all that is awaited now.
 func (s *session) fetchAwaited(ctx context.Context) (int, error) {
+	if via, err := s.d.via(ctx, s.peer.Party); err != nil || via != "" {
+		return 0, err // content goes by parcel too
+	}
 	var awaited []catalogue.Awaited
 	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		awaited, err = s.d.Catalogue.Awaited(tx, s.peer.Party)
@@ -69,7 +74,7 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 	}
 	defer in.Close()
 	if in.Next() < len(blocks.Leaves) {
-		if err := s.w.writeJSON(kindWant, want{a.Number, a.Vault, in.Next()}); err != nil {
+		if err := s.w.writeJSON(kindWant, want{Number: a.Number, Vault: a.Vault, From: in.Next()}); err != nil {
 			return err
 		}
 	}
@@ -94,7 +99,7 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 }
 
 func (s *session) blocks(a catalogue.Awaited) (vault.Blocks, error) {
-	if err := s.w.writeJSON(kindWant, want{a.Number, a.Vault, -1}); err != nil {
+	if err := s.w.writeJSON(kindWant, want{Number: a.Number, Vault: a.Vault, From: -1}); err != nil {
 		return vault.Blocks{}, err
 	}
 	b, err := s.answer(kindBlocks)

@@ -42,6 +42,7 @@ type Direct struct {
 	Ledger      *ledger.Ledger
 	Catalogue   *catalogue.Catalogue
 	Intake      *intake.Office
+	Post        *Post // parcels, by hubs; nil: none are taken
 	Vault       *vault.Vault
 	Now         func() time.Time
 	Connect     func(ctx context.Context, address string) (net.Conn, error)
@@ -187,7 +188,7 @@ func (d *Direct) answer(ctx context.Context, c net.Conn) error {
 		d.present(theirs.Card)
 		return w.writeJSON(kindHello, hello{Version: 1, Lane: laneIntroduce, Card: d.Own, At: d.Now()})
 	}
-	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1), done: make(chan struct{})}
+	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1), kept: make(chan keptAnswer, 1), done: make(chan struct{})}
 	if s.peer, err = d.pinned(ctx, theirs.Card.Party, peerKey(t)); err != nil {
 		s.part("refused", "no pact is known with this key: compare codes first")
 		d.present(theirs.Card)
@@ -307,6 +308,26 @@ func (d *Direct) Dial(ctx context.Context, p act.Party, address func() string) {
 	for _, l := range []lane{laneActs, lanePull, lanePush} {
 		wg.Go(func() { d.dialLane(ctx, p, l, address) })
 	}
+	if d.Post != nil {
+		wg.Go(func() { d.dialPost(ctx, p, address) })
+	}
+}
+
+// dialPost keeps the lane of parcels open while it has a use.
+func (d *Direct) dialPost(ctx context.Context, p act.Party, address func() string) {
+	for ctx.Err() == nil {
+		grown, changed := d.Ledger.Grown(), d.Post.Changed()
+		needed, err := d.Post.Needed(ctx, p)
+		if needed && err == nil {
+			d.dialLane(ctx, p, lanePost, address)
+			return
+		}
+		select {
+		case <-grown:
+		case <-changed:
+		case <-ctx.Done():
+		}
+	}
 }
 
 func (d *Direct) dialLane(ctx context.Context, p act.Party, l lane, address func() string) {
@@ -356,7 +377,7 @@ func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address stri
 	if err != nil {
 		return err
 	}
-	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), done: make(chan struct{})}).run(ctx)
+	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), kept: make(chan keptAnswer, 1), done: make(chan struct{})}).run(ctx)
 }
 
 // run checks the hello, answers it if the peer called, and serves the lane.
@@ -368,12 +389,9 @@ func (s *session) run(ctx context.Context) error {
 	} else if skew.Abs() > skewShown {
 		d.setState(s.peer.Party, func(st *State) { st.Skew = skew })
 	}
-	if err := d.checkSeen(ctx, s.peer.Party, s.theirs.Seen); err != nil {
+	if err := d.checkOurs(ctx, s.peer.Party, s.theirs.Seen); err != nil {
 		var r *Restored
 		if errors.As(err, &r) {
-			if kerr := d.Evidence(ctx, d.Own.Party, r.Error(), r.Checkpoint); kerr != nil {
-				return kerr
-			}
 			s.part("restored", "this ledger is not the one that was cosigned: it was restored or run twice")
 			d.setState(s.peer.Party, func(st *State) { st.Trouble = err.Error() })
 		}
@@ -400,6 +418,9 @@ func (s *session) run(ctx context.Context) error {
 	}
 	s.w.limit = maxFrame
 	switch {
+	case s.lane == lanePost && d.Post != nil:
+		s.w.limit = maxParcel + 1
+		return s.post(ctx)
 	case s.lane == laneActs:
 		return s.linked(ctx)
 	case s.lane == lanePull && s.dialed, s.lane == lanePush && !s.dialed:
@@ -429,7 +450,7 @@ func (s *session) linked(ctx context.Context) error {
 // stands, so that both keep the same one.
 func (d *Direct) claim(ctx context.Context, s *session) (release func(), ok bool) {
 	k := key{s.peer.Party, s.lane}
-	if s.lane != laneActs && !s.dialed {
+	if (s.lane == lanePull || s.lane == lanePush) && !s.dialed {
 		k.lane += "-in" // content lanes of both callers may stand side by side
 	}
 	for ctx.Err() == nil {

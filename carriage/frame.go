@@ -17,14 +17,16 @@ import (
 type kind byte
 
 const (
-	kindHello  kind = 1 // hello, JSON
-	kindActs   kind = 2 // intake.Delivery, JSON
-	kindTook   kind = 3 // took, JSON
-	kindWant   kind = 4 // want, JSON
-	kindBlocks kind = 5 // the block digests of a product, binary
-	kindBlock  kind = 6 // one block: its number (4 bytes) and its bytes
-	kindPing   kind = 7 // nothing
-	kindBye    kind = 8 // bye, JSON: the last frame
+	kindHello  kind = 1  // hello, JSON
+	kindActs   kind = 2  // intake.Delivery, JSON
+	kindTook   kind = 3  // took, JSON
+	kindWant   kind = 4  // want, JSON
+	kindBlocks kind = 5  // the block digests of a product, binary
+	kindBlock  kind = 6  // one block: its number (4 bytes) and its bytes
+	kindPing   kind = 7  // nothing
+	kindBye    kind = 8  // bye, JSON: the last frame
+	kindParcel kind = 9  // a parcel
+	kindKept   kind = 10 // keptAnswer, JSON
 )
 
 var errFrame = errors.New("frame out of bounds")

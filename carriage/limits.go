@@ -12,6 +12,31 @@ const (
 	// take milliseconds, so that receipts flow while a long queue is sent.
 	maxBatch   = 200
 	batchBytes = 1 << 20
+	// maxOuter bounds what stands outside a parcel: a route of maxRoute parties and a number.
+	maxOuter = 512
+	maxRoute = 8
+	// numberLength is 16 characters in groups of four: 80 bits, so that no two parcels share one.
+	numberLength = 19
+	// minClass is the least size of a parcel: an answer, some acts, and a small product with its
+	// act look the same.
+	minClass = 64 << 10
+	// maxStatement bounds a parcel's statement: a checkpoint, three signatures, 64 wants.
+	maxStatement = 64 << 10
+	// maxWants bounds the products whose content is asked for, or given, by one parcel.
+	maxWants = 64
+	// maxParcel bounds a parcel on a link: a batch of acts and parcelBlocks blocks.
+	maxParcel    = 8 << 20
+	parcelBlocks = 4
+	// wantBlocks is how many blocks are asked for ahead of what has arrived.
+	wantBlocks = 16
+	// retryFirst and retryMost pace what is said again to a partner who does not answer.
+	retryFirst = 10 * time.Second
+	retryMost  = 10 * time.Minute
+	// maxHeld and maxHeldBytes bound what a hub holds for one recipient.
+	maxHeld      = 10_000
+	maxHeldBytes = 4 << 30
+	// maxRemembered bounds the numbers of parcels that are remembered, to notice one that comes twice.
+	maxRemembered = 1024
 	// maxPresented bounds the cards of unknown callers that are remembered, for an officer to compare.
 	maxPresented = 16
 	// maxConnections bounds open connections from all callers.

@@ -51,6 +51,7 @@ const (
 	laneActs      lane = "acts"      // both directions
 	lanePull      lane = "pull"      // the dialling side asks for content
 	lanePush      lane = "push"      // the answering side asks for content
+	lanePost      lane = "post"      // parcels of others, and to others, in both directions
 )
 
 // errLinked ends a connection that another one serves already.
@@ -65,6 +66,7 @@ type session struct {
 	peer   act.Card // pinned
 	theirs hello
 	took   chan took
+	kept   chan keptAnswer
 	end    context.CancelFunc // ends the session from outside
 	done   chan struct{}      // closed when it has ended
 }
@@ -82,6 +84,16 @@ func (d *Direct) state(ctx context.Context, p act.Party) (next int64, s seen, er
 		return err
 	})
 	return next, s, err
+}
+
+// via returns the hub that p is reached by; empty: none.
+func (d *Direct) via(ctx context.Context, p act.Party) (via act.Party, err error) {
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := d.Catalogue.Partner(tx, p)
+		via = partner.Via
+		return err
+	})
+	return via, err
 }
 
 // checkSeen compares what the partner saw of us with what we have.
@@ -105,6 +117,16 @@ func (d *Direct) checkSeen(ctx context.Context, p act.Party, s seen) error {
 	})
 }
 
+// checkOurs is checkSeen that keeps the evidence.
+func (d *Direct) checkOurs(ctx context.Context, p act.Party, s seen) error {
+	err := d.checkSeen(ctx, p, s)
+	var r *Restored
+	if errors.As(err, &r) {
+		return errors.Join(err, d.Evidence(ctx, d.Own.Party, r.Error(), r.Checkpoint))
+	}
+	return err
+}
+
 // Restored says that our own ledger is not the one that a partner holds our
 // signature on: it was restored from a backup, or copied and run twice.
 type Restored struct {
@@ -119,12 +141,15 @@ func (r *Restored) Error() string {
 }
 
 // acts runs the lane of acts until it ends.
-func (s *session) acts(ctx context.Context) error {
+func (s *session) acts(ctx context.Context) error { return s.both(ctx, s.send, s.receive) }
+
+// both runs the two directions of a lane until either ends.
+func (s *session) both(ctx context.Context, send, receive func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	done := make(chan error, 2)
-	go func() { done <- s.send(ctx); cancel() }()
-	go func() { done <- s.receive(ctx); cancel() }()
+	go func() { done <- send(ctx); cancel() }()
+	go func() { done <- receive(ctx); cancel() }()
 	err := <-done
 	s.w.Close() // wakes the other of the two
 	if second := <-done; err == nil || errors.Is(err, context.Canceled) {
@@ -187,6 +212,9 @@ type offering struct {
 // something to say.
 func (o *offering) offer(ctx context.Context) (bool, error) {
 	d := o.s.d
+	if via, err := d.via(ctx, o.s.peer.Party); err != nil || via != "" {
+		return false, err // its acts go by parcel
+	}
 	del, err := d.Next(ctx, o.s.peer.Party, o.next, o.at.Head)
 	if err != nil {
 		return false, err
@@ -214,10 +242,16 @@ func (o *offering) taken(t took) error {
 
 // idle waits until there may be something to send, and breaks the silence.
 func (s *session) idle(ctx context.Context, grown <-chan struct{}) error {
+	return s.idleUntil(ctx, grown, nil)
+}
+
+func (s *session) idleUntil(ctx context.Context, grown, changed <-chan struct{}) error {
 	t := time.NewTimer(silence / 3)
 	defer t.Stop()
 	select {
 	case <-grown:
+		return nil
+	case <-changed:
 		return nil
 	case <-t.C:
 		return s.w.write(kindPing)
@@ -255,7 +289,7 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 		if err := json.Unmarshal(b, &del); err != nil {
 			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
 		}
-		del.From = s.peer.Party
+		del.From, del.Base = s.peer.Party, nil // it is on the line: what it shows is its present ledger
 		return s.takeIn(ctx, del)
 	case kindTook:
 		var t took

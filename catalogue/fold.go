@@ -42,6 +42,8 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		}
 		partner.Card, partner.Code, partner.Known, partner.Disputed = b.Card, b.Code, e.Act.At, ""
 		return ledger.Save(tx, tablePartner, string(b.Card.Party), partner)
+	case act.Routing:
+		return c.partner(tx, b.Party, func(p *Partner) { p.Via = b.Via })
 	case act.Authority:
 		return c.authority(tx, e.Act, b)
 	case act.Proposal:

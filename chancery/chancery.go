@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"entente/act"
@@ -79,6 +80,27 @@ func (o *Office) Know(ctx context.Context, card act.Card, code, as string) error
 			return err
 		}
 		return o.notify(tx, partner)
+	})
+}
+
+// Route says by way of whom partner p is reached from now on; empty: directly.
+// The hub must be a partner itself, reached directly.
+func (o *Office) Route(ctx context.Context, p, via act.Party, as string) error {
+	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		partner, ok, err := o.Catalogue.Partner(tx, p)
+		if err != nil || !ok {
+			return errors.Join(err, fmt.Errorf("%s is not known here: compare codes first", p))
+		}
+		if partner.Via == via {
+			return nil
+		}
+		if via != "" {
+			hub, ok, err := o.Catalogue.Partner(tx, via)
+			if err != nil || !ok || hub.Via != "" {
+				return errors.Join(err, fmt.Errorf("%s cannot be the hub: it is not a partner that we reach directly", via))
+			}
+		}
+		return o.sign(ctx, tx, as, "", act.PartnerRouted, act.Routing{Party: p, Via: via})
 	})
 }
 
@@ -175,6 +197,7 @@ func others(p *pact.Pact, own act.Party) []act.Party {
 			to = append(to, q.ID)
 		}
 	}
+	slices.Sort(to)
 	return to
 }
 

@@ -93,6 +93,8 @@ func (s *Server) API() http.Handler {
 		"GET /v1/status":       s.status,
 		"GET /v1/pacts":        s.pacts,
 		"POST /v1/pact/draft":  s.draft,
+		"POST /v1/partner":     s.know,
+		"POST /v1/route":       s.route,
 		"POST /v1/pact/sign":   s.sign,
 		"POST /v1/pact/step":   s.step,
 		"GET /v1/persons":      s.persons,
@@ -545,14 +547,9 @@ func (s *Server) sign(r *http.Request) (any, error) {
 			v.Partner, v.Code = card.Party, party.Code(card)
 			return v, nil
 		}
-		if err := s.Chancery.Know(r.Context(), card, a.Code, a.As); err != nil {
-			return nil, invalid("%v", err)
-		}
 		v.Partner = card.Party
-		if a.Address != "" {
-			if err := s.Address(r, card.Party, a.Address); err != nil {
-				return nil, err
-			}
+		if err := s.pin(r, card, a); err != nil {
+			return nil, err
 		}
 	}
 	text := []byte(a.Text)
@@ -576,6 +573,48 @@ func (s *Server) sign(r *http.Request) (any, error) {
 	}
 	v.Pact, err = s.pactView(r, p.ID, p.Text)
 	return v, err
+}
+
+// know pins a partner without signing anything: for a pact of three and more.
+func (s *Server) know(r *http.Request) (any, error) {
+	var a PactAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	v := SignView{Ours: party.Code(s.Card)}
+	card, found, err := s.meet(r, a)
+	if err != nil || !found {
+		return nil, errors.Join(err, invalid("give the partner's address, or the code of one that called"))
+	}
+	if v.Partner, v.Code = card.Party, party.Code(card); a.Code == "" {
+		return v, nil
+	}
+	return v, s.pin(r, card, a)
+}
+
+// pin pins a card whose code was compared, and keeps where it answers.
+func (s *Server) pin(r *http.Request, card act.Card, a PactAsk) error {
+	if err := s.Chancery.Know(r.Context(), card, a.Code, a.As); err != nil {
+		return invalid("%v", err)
+	}
+	if a.Address == "" {
+		return nil
+	}
+	return s.Address(r, card.Party, a.Address)
+}
+
+// RouteAsk says by way of whom a partner is reached.
+type RouteAsk struct {
+	act.Routing
+	As string `json:"as"`
+}
+
+func (s *Server) route(r *http.Request) (any, error) {
+	var a RouteAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	return a.Routing, s.Chancery.Route(r.Context(), a.Party, a.Via, a.As)
 }
 
 // meet finds the card of a partner that is not pinned yet: by calling it, or

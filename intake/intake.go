@@ -9,6 +9,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,10 +27,16 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 )
 
+// ErrGap says that an act came before an earlier one: the sender begins again
+// where our count says.
+var ErrGap = errors.New("an earlier act is missing")
+
 // Delivery is what a partner hands over at once. It is trusted by nobody yet.
 type Delivery struct {
-	From       act.Party      `json:"-"`          // as the carriage knows it
-	Checkpoint []byte         `json:"checkpoint"` // of the sender's ledger, signed
+	From       act.Party      `json:"-"`              // as the carriage knows it
+	Channel    string         `json:"-"`              // how it came; empty: electronic, the sender on the line
+	Base       *act.Head      `json:"base,omitempty"` // what Growth is shown from, where the sender is not on the line
+	Checkpoint []byte         `json:"checkpoint"`     // of the sender's ledger, signed
 	Growth     tlog.TreeProof `json:"growth,omitempty"`
 	Acts       []Conveyed     `json:"acts,omitempty"`
 }
@@ -58,7 +65,12 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 		if err != nil || !ok {
 			return errors.Join(err, fmt.Errorf("taking in from %s: it is not known here", d.From))
 		}
-		head, err := tx.See(partner.Card, d.Checkpoint, d.Growth)
+		var head act.Head
+		if d.Base == nil {
+			head, err = tx.See(partner.Card, d.Checkpoint, d.Growth)
+		} else {
+			head, err = tx.SeeLate(partner.Card, d.Checkpoint, *d.Base, d.Growth)
+		}
 		if err != nil {
 			return err
 		}
@@ -68,9 +80,9 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 			case c.Seq < next:
 				continue
 			case c.Seq > next:
-				return fmt.Errorf("taking in from %s: act %d is missing before %d", d.From, next, c.Seq)
+				return fmt.Errorf("taking in from %s: %w: %d, before %d", d.From, ErrGap, next, c.Seq)
 			}
-			if err := o.enter(tx, d.From, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c); err != nil {
+			if err := o.enter(tx, d, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c); err != nil {
 				return err
 			}
 			next++
@@ -80,7 +92,8 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 }
 
 // enter opens one act, appends it and answers it.
-func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conveyed) error {
+func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed) error {
+	from := d.From
 	opened, err := act.Open(c.Bytes, v, o.Catalogue.Keys(tx))
 	if err == nil && (opened.Act().From != from || !addressed(opened.Act(), o.Own)) {
 		err = fmt.Errorf("%w: it is not an act of %s to %s", act.ErrMalformed, from, o.Own)
@@ -93,7 +106,7 @@ func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conv
 		return o.refuse(tx, from, c, act.Act{}, false, []act.Reason{{Article: "act", Text: "the act cannot be read or its signature does not verify: " + plain(err), Cure: "enter a new act"}})
 	}
 	a := opened.Act()
-	answer, err := o.rule(tx, from, a, c.Content)
+	answer, err := o.rule(tx, from, cmp.Or(d.Channel, "electronic"), a, c.Content)
 	if err != nil {
 		return err
 	}
@@ -112,7 +125,7 @@ func (o *Office) enter(tx *ledger.Tx, from act.Party, v ledger.Inclusion, c Conv
 
 // rule decides what our answer to an act will be, before it is entered: the
 // answer depends on what was known when it came.
-func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, content []byte) (func(ledger.Entry) error, error) {
+func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, content []byte) (func(ledger.Entry) error, error) {
 	nothing := func(ledger.Entry) error { return nil }
 	refuse := func(because []act.Reason) func(ledger.Entry) error {
 		return func(e ledger.Entry) error {
@@ -124,7 +137,7 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, content []byte) 
 	}
 	switch b := a.Body.(type) {
 	case act.Release:
-		r, err := o.accept(tx, from, a, b)
+		r, err := o.accept(tx, from, channel, a, b)
 		if err != nil {
 			return nil, err
 		}
@@ -156,7 +169,7 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, a act.Act, content []byte) 
 	return nothing, nil
 }
 
-func (o *Office) accept(tx *ledger.Tx, from act.Party, a act.Act, b act.Release) (ruling.Ruling, error) {
+func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release) (ruling.Ruling, error) {
 	// The terms are those that the release names: both sides rule on the same text.
 	p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
 	if err != nil {
@@ -184,7 +197,7 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, a act.Act, b act.Release)
 	}
 	return ruling.Accept(&ruling.AcceptFacts{
 		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: consents,
-		Channel: "electronic", Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
+		Channel: channel, Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
 	}), nil
 }
 

@@ -229,6 +229,38 @@ func (tx *Tx) See(card act.Card, checkpoint []byte, growth tlog.TreeProof) (act.
 	return h, Save(tx, tablePeer, string(card.Party), Peer{Head: h, Checkpoint: checkpoint})
 }
 
+// ErrStale says that a checkpoint is older than the last one seen, or that its
+// growth is shown from an older one. It convicts nobody: it came late.
+var ErrStale = errors.New("the checkpoint came late: a newer one was seen")
+
+// SeeLate takes in a partner's checkpoint that passed other hands, and so may come
+// late, twice or out of turn. growth is shown from base; where that is not the
+// last one seen the error is ErrStale, and nothing changes. Two of one size that differ
+// are a [*Contradiction] even so.
+func (tx *Tx) SeeLate(card act.Card, checkpoint []byte, base act.Head, growth tlog.TreeProof) (act.Head, error) {
+	h, err := ReadCheckpoint(card, checkpoint)
+	if err != nil {
+		return act.Head{}, err
+	}
+	last, err := tx.Peer(card.Party)
+	if err != nil || h == last.Head {
+		return h, err
+	}
+	before, err := tx.Get(tableSeen, seenKey(card.Party, h.Size))
+	if err != nil {
+		return h, err
+	}
+	if before != nil {
+		if seen, err := ReadCheckpoint(card, before); err == nil && seen != h {
+			return h, &Contradiction{Party: card.Party, Why: fmt.Sprintf("two ledgers of %d entries", h.Size), Card: card, Earlier: before, Later: checkpoint}
+		}
+	}
+	if base != last.Head || h.Size < last.Head.Size {
+		return h, ErrStale
+	}
+	return tx.See(card, checkpoint, growth)
+}
+
 // Vouch keeps the proof that came with the partner's act at index i, so that a
 // third person can be shown it. The checkpoint it leads to is the one seen.
 func (tx *Tx) Vouch(i int64, p Proof) error {

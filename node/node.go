@@ -266,6 +266,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	n.Reading = &reading.Room{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
+	n.Carriage.Post = &carriage.Post{Direct: n.Carriage, Key: o.seal, Signers: o.signers, Random: seams.Random}
 	if err := n.loadPersons(ctx); err != nil || n.Vault == nil {
 		return n, err
 	}
@@ -312,7 +313,11 @@ func (n *Node) sweep(ctx context.Context) error {
 				needed[vault.Digest(cu.Seal.Vault)] = true
 			}
 		}
-		return nil
+		held, err := n.Carriage.Post.Held(tx)
+		for _, d := range held {
+			needed[d] = true
+		}
+		return err
 	})
 	if err != nil {
 		return err

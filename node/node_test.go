@@ -24,11 +24,12 @@ import (
 	"entente/seal"
 )
 
-var names = map[act.Party]act.Names{"KR": {EN: "Republic of Korea", KO: "대한민국", JA: "大韓民国"}, "JP": {EN: "Japan", KO: "일본국", JA: "日本国"}}
+var names = map[act.Party]act.Names{"KR": {EN: "Republic of Korea", KO: "대한민국", JA: "大韓民国"}, "JP": {EN: "Japan", KO: "일본국", JA: "日本国"},
+	"US": {EN: "United States", KO: "미합중국", JA: "アメリカ合衆国"}}
 
 // staff is a party's people for a test: an officer and an analyst.
 func staff(p act.Party) []act.Person {
-	top := map[act.Party]string{"KR": "군사II급비밀", "JP": "極秘"}[p]
+	top := map[act.Party]string{"KR": "군사II급비밀", "JP": "極秘", "US": "SECRET"}[p]
 	until := act.MomentOf(time.Now().AddDate(1, 0, 0))
 	need := []act.Need{{Pact: "kr-jp-2016", Purposes: []string{"threat-assessment", "missile-warning"}}}
 	return []act.Person{

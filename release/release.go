@@ -131,6 +131,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		return c, err
 	}
 	notified := true
+	channel := "electronic"
 	for _, q := range to {
 		partner, ok, err := o.Catalogue.Partner(tx, q)
 		if err != nil {
@@ -138,11 +139,14 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		}
 		if ok {
 			c.partners = append(c.partners, partner)
+			if partner.Via != "" { // sealed to its recipients alone, so that the hub is no third party (R17)
+				channel = "hub"
+			}
 		}
 		notified = notified && partner.Notified[officer.Name] == officer.Key && officer.Key != ""
 	}
 	f := ruling.ReleaseFacts{
-		Pact: p, Life: row.Life, Own: o.Card.Party, Officer: officer, Channel: "electronic", Now: o.Now(), House: o.House(),
+		Pact: p, Life: row.Life, Own: o.Card.Party, Officer: officer, Channel: channel, Now: o.Now(), House: o.House(),
 		Notified: notified && len(c.partners) == len(to) && len(to) > 0,
 	}
 	if f.Blocked, err = o.Catalogue.Blocked(tx, d.Pact); err != nil {

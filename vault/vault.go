@@ -481,6 +481,9 @@ func (v *Vault) receive(ctx context.Context, d Digest, b Blocks) (*Incoming, err
 // Next returns the number of the first block that is missing.
 func (in *Incoming) Next() int { return in.next }
 
+// Whole reports whether every block has come.
+func (in *Incoming) Whole() bool { return in.next == len(in.b.Leaves) }
+
 // Write takes in block i, which must be the next one and the object's.
 func (in *Incoming) Write(i int, block []byte) error {
 	if i != in.next || !in.b.Check(i, block) {
@@ -495,7 +498,7 @@ func (in *Incoming) Write(i int, block []byte) error {
 
 // Keep makes the whole object durable.
 func (in *Incoming) Keep(ctx context.Context) error {
-	if in.next != len(in.b.Leaves) {
+	if !in.Whole() {
 		return fmt.Errorf("keeping an object: block %d is missing", in.next)
 	}
 	if in.done {

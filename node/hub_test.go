@@ -1,0 +1,276 @@
+//go:build !race
+
+package node_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"entente/act"
+	"entente/carriage"
+	"entente/desk"
+	"entente/internal/memory"
+	"entente/ledger"
+	"entente/pact"
+	"entente/party"
+	"entente/release"
+)
+
+const trilateral = act.PactID("kr-jp-us-2014")
+
+// concludeThree has three nodes know each other and sign the arrangement of
+// 2014; then KR and JP reach each other by way of US alone.
+func concludeThree(t *testing.T, kr, jp, us *partyNode) {
+	t.Helper()
+	all := []*partyNode{kr, jp, us}
+	var cards []act.Card
+	for _, a := range all {
+		cards = append(cards, a.Card)
+		for _, b := range all {
+			if a == b {
+				continue
+			}
+			ask := desk.PactAsk{Address: b.addr, Code: party.Code(b.Card), As: "officer"}
+			if err := a.c.Post(t.Context(), "/v1/partner", ask, &desk.SignView{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	text, err := pact.Draft(trilateral, cards)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range all {
+		if n != kr {
+			n.until(t, "the text was proposed", func(tx *ledger.Tx) bool {
+				_, _, ok, err := n.Catalogue.Pact(tx, trilateral, time.Now())
+				return ok && err == nil
+			})
+		}
+		if err := n.c.Post(t.Context(), "/v1/pact/sign", desk.PactAsk{Pact: trilateral, Text: string(text), As: "officer"}, &desk.SignView{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, n := range all {
+		n.until(t, "the arrangement is in force", func(tx *ledger.Tx) bool {
+			p, row, ok, err := n.Catalogue.Pact(tx, trilateral, time.Now())
+			return err == nil && ok && p.Phase(row.Life, time.Now()).Transfers()
+		})
+	}
+	for _, x := range []struct {
+		n *partyNode
+		p act.Party
+	}{{kr, "JP"}, {jp, "KR"}} {
+		if err := x.n.c.Post(t.Context(), "/v1/route", desk.RouteAsk{Routing: act.Routing{Party: x.p, Via: "US"}, As: "officer"}, &act.Routing{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func draftThree(to ...act.Party) release.Draft {
+	d := draft("군사II급비밀")
+	d.Pact, d.To = trilateral, to
+	return d
+}
+
+// TestHub passes products from KR to JP by way of US, which is no recipient:
+// it holds what it cannot read, and the receipts are JP's.
+func TestHub(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		us, _ := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		stop := func() { kr.stop(); jp.stop(); us.stop() }
+		defer stop()
+		for _, size := range []int{100, 9 << 20} {
+			slip, err := kr.c.Release(t.Context(), draftThree("JP"), bytes.NewReader(bytes.Repeat([]byte("x"), size)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kr.receipted(t, slip.Number)
+			err = us.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+				_, ok, err := us.Catalogue.Product(tx, slip.Number)
+				if ok {
+					t.Error("the hub's ledger knows the product")
+				}
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		agree(t, kr, jp)
+	})
+}
+
+// TestHubTricks: a hub that drops, doubles, delays, reorders and replays parcels
+// at the dice's will. All arrives, and arrives once; what was lost is said again.
+func TestHubTricks(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		us, _ := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		us.stop()
+		kr.stop()
+		jp.stop()
+		for seed := range uint64(20) {
+			dice := rand.New(rand.NewPCG(2014, seed))
+			net := &memory.Network{}
+			kr.resume(t, krDisk.Copy(), net)
+			jp.resume(t, jpDisk.Copy(), net)
+			var numbers []act.Number
+			for _, n := range []*partyNode{kr, jp} {
+				for _, size := range []int{10, 5<<20 + 3} {
+					d := draftThree(map[*partyNode]act.Party{kr: "JP", jp: "KR"}[n])
+					d.Mark = map[*partyNode]string{kr: "군사III급비밀", jp: "秘"}[n]
+					slip, err := n.c.Release(t.Context(), d, bytes.NewReader(make([]byte, size)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					numbers = append(numbers, slip.Number)
+				}
+			}
+			h := &hub{dice: dice, way: map[*partyNode][][]byte{}}
+			for round := 0; !h.done(t, kr, jp, numbers); round++ {
+				if round == 3000 {
+					t.Fatalf("seed %d: not all has arrived: %+v %+v", seed, kr.Carriage.Post.States(), jp.Carriage.Post.States())
+				}
+				h.step(t, kr, jp)
+				h.step(t, jp, kr)
+				time.Sleep(5 * time.Second)
+			}
+			agree(t, kr, jp)
+			kr.stop()
+			jp.stop()
+		}
+	})
+}
+
+// hub stands between two nodes and is not to be trusted.
+type hub struct {
+	dice *rand.Rand
+	way  map[*partyNode][][]byte // to whom
+	old  [][]byte
+}
+
+func (h *hub) step(t *testing.T, from, to *partyNode) {
+	t.Helper()
+	for {
+		b, err := from.Carriage.Post.Next(t.Context(), to.Card.Party, []act.Party{from.Card.Party, "US", to.Card.Party})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b == nil {
+			break
+		}
+		switch h.dice.IntN(6) {
+		case 0: // dropped
+		case 1: // doubled
+			h.way[to] = append(h.way[to], b, b)
+		default:
+			h.way[to] = append(h.way[to], b)
+		}
+		h.old = append(h.old, b)
+	}
+	q := h.way[to]
+	h.dice.Shuffle(len(q), func(i, j int) { q[i], q[j] = q[j], q[i] })
+	n := h.dice.IntN(len(q) + 1) // the others wait
+	for _, b := range q[:n] {
+		if _, err := to.Carriage.Post.Absorb(t.Context(), bytes.NewReader(b), "hub"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.way[to] = q[n:]
+	if len(h.old) > 0 {
+		b := bytes.Clone(h.old[h.dice.IntN(len(h.old))])
+		switch h.dice.IntN(3) {
+		case 0: // replayed, to whomever it was for
+			_, err := to.Carriage.Post.Absorb(t.Context(), bytes.NewReader(b), "hub")
+			if err != nil && !errors.Is(err, carriage.ErrParcel) {
+				t.Fatal(err)
+			}
+		case 1: // altered
+			b[h.dice.IntN(len(b))] ^= 1 << h.dice.IntN(8)
+			if _, err := to.Carriage.Post.Absorb(t.Context(), bytes.NewReader(b), "hub"); err == nil {
+				t.Fatal("an altered parcel was taken in")
+			}
+		}
+	}
+}
+
+func (h *hub) done(t *testing.T, kr, jp *partyNode, numbers []act.Number) bool {
+	t.Helper()
+	all := true
+	for _, n := range []*partyNode{kr, jp} {
+		err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			for _, no := range numbers {
+				cu, _, err := n.Catalogue.Product(tx, no)
+				if err != nil {
+					return err
+				}
+				all = all && len(cu.Received) == 1
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// TestHubView: of two different products of one size class a hub, or whoever
+// watches the line, has the same view; and nothing of either is outside.
+func TestHubView(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		us, _ := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		for _, n := range []*partyNode{us, jp, kr} {
+			n.stop()
+		}
+		view := func(d release.Draft, content string) (sizes []int, outers []carriage.Outer) {
+			kr.resume(t, krDisk.Copy(), &memory.Network{})
+			defer kr.stop()
+			if _, err := kr.c.Release(t.Context(), d, strings.NewReader(content)); err != nil {
+				t.Fatal(err)
+			}
+			b, err := kr.Carriage.Post.Next(t.Context(), "JP", []act.Party{"KR", "US", "JP"})
+			if err != nil || b == nil {
+				t.Fatalf("nothing is carried: %v", err)
+			}
+			for _, secret := range []string{content, d.Title, d.Mark, "군사", "SECRET", "imagery", "missile", "kr-jp-us-2014", "officer", "Republic of Korea"} {
+				if bytes.Contains(b, []byte(secret)) {
+					t.Errorf("%q is outside", secret)
+				}
+			}
+			o, outside, err := carriage.ReadOuter(bytes.NewReader(b))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want := fmt.Sprintf("entente parcel v1\n{\"route\":[\"KR\",\"US\",\"JP\"],\"number\":%q}\n", o.Number); string(outside) != want {
+				t.Errorf("outside stands %q, want %q", outside, want)
+			}
+			o.Number = ""
+			return append(sizes, len(b)), append(outers, o)
+		}
+		a, b := draftThree("JP"), draftThree("JP")
+		a.Title, a.Kind, a.Subject, a.Mark, a.MediaType = "Launch preparations seen at a site", "imagery", "imagery", "군사II급비밀", "image/tiff"
+		b.Title, b.Kind, b.Subject, b.Mark, b.Purpose = "A quiet week", "report", "missile-launch", "군사III급비밀", "missile-warning"
+		sizesA, outersA := view(a, strings.Repeat("CANARY-A", 1000))
+		sizesB, outersB := view(b, "CANARY-B")
+		if !slices.Equal(sizesA, sizesB) || !reflect.DeepEqual(outersA, outersB) {
+			t.Errorf("%v, %v and %v, %v", sizesA, outersA, sizesB, outersB)
+		}
+	})
+}
