@@ -468,6 +468,23 @@ type Reason struct {
 	Cure    string `json:"cure,omitempty"` // what would change the answer
 }
 
+// Medium says that a courier's medium was packed, or taken in.
+type Medium struct {
+	Party   Party  `json:"party"` // the other party
+	Seal    string `json:"seal"`  // seal number of the packing
+	Medium  int    `json:"medium"`
+	Of      int    `json:"of"`
+	Parcels int    `json:"parcels"`
+	Hands   string `json:"hands"` // into whose it was given
+}
+
+func (m Medium) check() error {
+	if err := m.Party.Check(); err != nil {
+		return err
+	}
+	return malformed("medium", line(m.Seal), line(m.Hands), m.Medium >= 1, m.Of >= m.Medium, m.Parcels >= 0)
+}
+
 // Refusal tells the partner that an act of its was not accepted. It is final:
 // the sender does not send that act again.
 type Refusal struct {

@@ -54,6 +54,9 @@ const (
 	ProductReclassified Kind = "product.reclassified" // Reclassification, by the originator
 	ProductDestroyed    Kind = "product.destroyed"    // Certificate: outlives the product
 
+	MediumPacked Kind = "medium.packed" // Medium: for a courier; enters who took it
+	MediumTaken  Kind = "medium.taken"  // Medium: all of it is durable here
+
 	ActRefused     Kind = "act.refused"     // Refusal: what the partner sent is not accepted, and why
 	LedgerDisputed Kind = "ledger.disputed" // Dispute: the partner's ledger contradicts what it signed
 )
@@ -101,6 +104,9 @@ var kinds = map[Kind]reflect.Type{
 	ProductReclassified: reflect.TypeFor[Reclassification](),
 	ProductDestroyed:    reflect.TypeFor[Certificate](),
 
+	MediumPacked: reflect.TypeFor[Medium](),
+	MediumTaken:  reflect.TypeFor[Medium](),
+
 	ActRefused:     reflect.TypeFor[Refusal](),
 	LedgerDisputed: reflect.TypeFor[Dispute](),
 }
@@ -115,7 +121,7 @@ func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
 // addressed to nobody; from a partner they have no effect and are refused.
 func (k Kind) Home() bool {
 	switch k {
-	case NodeOpened, PersonEnrolled, PartnerKnown, PartnerRouted, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, LedgerDisputed:
+	case NodeOpened, PersonEnrolled, PartnerKnown, PartnerRouted, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, MediumPacked, LedgerDisputed:
 		return true
 	}
 	return false

@@ -35,6 +35,17 @@ const (
 	// maxHeld and maxHeldBytes bound what a hub holds for one recipient.
 	maxHeld      = 10_000
 	maxHeldBytes = 4 << 30
+	// maxPacked and maxMedia bound a medium and a packing; maxCarried keeps a parcel below what FAT
+	// holds; maxList, maxChain and maxHandovers bound the papers of a medium.
+	maxPacked    = 9999
+	maxMedia     = 99
+	maxCarried   = 1 << 30
+	maxList      = 4 << 20
+	maxChain     = 1 << 20
+	maxHandovers = 64
+	// maxBases bounds the heads of ours that a parcel shows its growth from: what the partner saw last
+	// is one of them, unless it saw none of that many.
+	maxBases = 256
 	// maxRemembered bounds the numbers of parcels that are remembered, to notice one that comes twice.
 	maxRemembered = 1024
 	// maxPresented bounds the cards of unknown callers that are remembered, for an officer to compare.

@@ -315,9 +315,7 @@ func openParcel(r io.Reader, own act.Party, key *seal.PrivateKey, card func(act.
 	if s.From != o.From() || s.To != own || s.Number != o.Number || s.Acts != sumOf(acts) || json.Unmarshal(acts, &p.delivery) != nil {
 		return nil, fmt.Errorf("%w: its statement is of another parcel", ErrParcel)
 	}
-	if p.delivery.From = s.From; p.delivery.Base == nil {
-		p.delivery.Base = &act.Head{} // it passed other hands: it may be late
-	}
+	p.delivery.From, p.delivery.Late = s.From, true
 	return p, nil
 }
 

@@ -199,8 +199,9 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 		if l.delivery, err = d.Next(ctx, p, c.heard.Next, c.heard.Seen.Head); err != nil {
 			return nil, err
 		}
-		base := c.heard.Seen.Head
-		l.delivery.Base = &base
+		if err := o.grounds(ctx, &l.delivery, c.heard.Seen.Head); err != nil {
+			return nil, err
+		}
 		c.sent(now, int64(len(l.delivery.Acts)))
 	}
 	if len(wants) > 0 {
@@ -210,6 +211,47 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 	l.statement = Statement{From: d.Own.Party, To: p, At: act.MomentOf(now), Want: wants}
 	l.statement.Next, l.statement.Seen, err = d.state(ctx, p)
 	return l, err
+}
+
+// grounds shows the growth of our ledger from each head that the partner may
+// have seen last, since the one that we know of.
+func (o *Post) grounds(ctx context.Context, del *intake.Delivery, from act.Head) error {
+	to, err := ledger.ReadCheckpoint(o.Direct.Own, del.Checkpoint)
+	if err != nil {
+		return err
+	}
+	del.Growth = nil
+	return o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		del.Bases, err = tx.Bases(from.Size, to.Size, maxBases)
+		return err
+	})
+}
+
+// heard remembers what p said on the line, durably.
+func (o *Post) heard(ctx context.Context, p act.Party, t took) error {
+	c, err := o.hold(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer c.mu.Unlock()
+	return o.moveOn(ctx, c, p, t)
+}
+
+// moveOn keeps how far p has come. Its word only moves on: what came late takes nothing back.
+func (o *Post) moveOn(ctx context.Context, c *correspondence, p act.Party, t took) error {
+	moved := false
+	if t.Next > c.heard.Next {
+		c.heard.Next, moved = t.Next, true
+	}
+	if t.Seen.Head.Size > c.heard.Seen.Head.Size {
+		c.heard.Seen, moved = t.Seen, true
+	}
+	if !moved {
+		return nil
+	}
+	return o.Direct.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		return ledger.Save(tx, tableHeard, string(p), c.heard)
+	})
 }
 
 // sent remembers that n acts were written, and complains when it is not for the first time.
@@ -448,16 +490,11 @@ func (o *Post) takeIn(ctx context.Context, c *correspondence, p *opened, channel
 }
 
 // hear keeps what the partner says of how far it has come, and what it asks for.
-// Its word only moves on: what came late takes nothing back.
 func (o *Post) hear(ctx context.Context, c *correspondence, p *opened) error {
 	d := o.Direct
 	c.state.Heard = d.Now()
-	moved := false
-	if p.Next > c.heard.Next {
-		c.heard.Next, moved = p.Next, true
-	}
-	if p.Seen.Head.Size > c.heard.Seen.Head.Size {
-		c.heard.Seen, moved = p.Seen, true
+	if err := o.moveOn(ctx, c, p.From, took{p.Next, p.Seen}); err != nil {
+		return err
 	}
 	if c.heard.Next >= c.sentTo {
 		c.tries, c.state.Unanswered, c.state.Trouble = 0, time.Time{}, ""
@@ -467,12 +504,7 @@ func (o *Post) hear(ctx context.Context, c *correspondence, p *opened) error {
 		c.serve[i].Count = min(max(c.serve[i].Count, 0), wantBlocks)
 	}
 	d.carried(p.From, c.heard.Next)
-	if !moved {
-		return nil
-	}
-	return d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		return ledger.Save(tx, tableHeard, string(p.From), c.heard)
-	})
+	return nil
 }
 
 // block takes in one block of content that is awaited from p.

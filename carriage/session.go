@@ -168,6 +168,11 @@ func (s *session) send(ctx context.Context) error {
 		return err
 	}
 	o := &offering{s: s, next: t.Next, at: t.Seen}
+	defer func() { // should a parcel have to go on from here
+		if s.d.Post != nil {
+			_ = s.d.Post.heard(context.WithoutCancel(ctx), s.peer.Party, took{o.next, o.at})
+		}
+	}()
 	for {
 		grown := s.d.Ledger.Grown()
 		offered, err := o.offer(ctx)
@@ -289,7 +294,7 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 		if err := json.Unmarshal(b, &del); err != nil {
 			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
 		}
-		del.From, del.Base = s.peer.Party, nil // it is on the line: what it shows is its present ledger
+		del.From = s.peer.Party
 		return s.takeIn(ctx, del)
 	case kindTook:
 		var t took

@@ -35,8 +35,9 @@ var ErrGap = errors.New("an earlier act is missing")
 type Delivery struct {
 	From       act.Party      `json:"-"`              // as the carriage knows it
 	Channel    string         `json:"-"`              // how it came; empty: electronic, the sender on the line
-	Base       *act.Head      `json:"base,omitempty"` // what Growth is shown from, where the sender is not on the line
-	Checkpoint []byte         `json:"checkpoint"`     // of the sender's ledger, signed
+	Late       bool           `json:"-"`               // it passed other hands: the sender is not on the line
+	Bases      []ledger.Basis `json:"bases,omitempty"` // growth from each head that we may have seen last, where it is late
+	Checkpoint []byte         `json:"checkpoint"`      // of the sender's ledger, signed
 	Growth     tlog.TreeProof `json:"growth,omitempty"`
 	Acts       []Conveyed     `json:"acts,omitempty"`
 }
@@ -66,10 +67,10 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 			return errors.Join(err, fmt.Errorf("taking in from %s: it is not known here", d.From))
 		}
 		var head act.Head
-		if d.Base == nil {
-			head, err = tx.See(partner.Card, d.Checkpoint, d.Growth)
+		if d.Late {
+			head, err = tx.SeeLate(partner.Card, d.Checkpoint, d.Bases)
 		} else {
-			head, err = tx.SeeLate(partner.Card, d.Checkpoint, *d.Base, d.Growth)
+			head, err = tx.See(partner.Card, d.Checkpoint, d.Growth)
 		}
 		if err != nil {
 			return err

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -229,15 +230,48 @@ func (tx *Tx) See(card act.Card, checkpoint []byte, growth tlog.TreeProof) (act.
 	return h, Save(tx, tablePeer, string(card.Party), Peer{Head: h, Checkpoint: checkpoint})
 }
 
+// Basis is a head that a partner may have seen last, and the growth from there.
+type Basis struct {
+	Head   act.Head       `json:"head"`
+	Growth tlog.TreeProof `json:"growth,omitempty"`
+}
+
+// Bases returns the growth to size to from each head that we signed since one of
+// size from, newest last, at most most of them: whoever saw a checkpoint of ours since then saw one of these.
+func (tx *Tx) Bases(from, to int64, most int) (all []Basis, err error) {
+	sizes := []int64{}
+	if from > 0 {
+		sizes = append(sizes, from)
+	}
+	for row, err := range tx.Scan(tableSigned, be(from+1), be(to)) {
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, int64(binary.BigEndian.Uint64(row.Key)))
+	}
+	sizes = append(sizes[max(0, len(sizes)-most):], to)
+	for _, size := range sizes {
+		b := Basis{}
+		if b.Head, err = tx.HeadAt(size); err != nil {
+			return nil, err
+		}
+		if b.Growth, err = tx.Growth(size, to); err != nil {
+			return nil, err
+		}
+		all = append(all, b)
+	}
+	return all, nil
+}
+
 // ErrStale says that a checkpoint is older than the last one seen, or that its
-// growth is shown from an older one. It convicts nobody: it came late.
+// growth is not shown from there. It convicts nobody: it came late.
 var ErrStale = errors.New("the checkpoint came late: a newer one was seen")
 
 // SeeLate takes in a partner's checkpoint that passed other hands, and so may come
-// late, twice or out of turn. growth is shown from base; where that is not the
-// last one seen the error is ErrStale, and nothing changes. Two of one size that differ
-// are a [*Contradiction] even so.
-func (tx *Tx) SeeLate(card act.Card, checkpoint []byte, base act.Head, growth tlog.TreeProof) (act.Head, error) {
+// late, twice or out of turn. One of bases must be the last head seen; otherwise
+// the error is ErrStale, and nothing changes. Two of one size that differ are a
+// [*Contradiction] even so.
+func (tx *Tx) SeeLate(card act.Card, checkpoint []byte, bases []Basis) (act.Head, error) {
 	h, err := ReadCheckpoint(card, checkpoint)
 	if err != nil {
 		return act.Head{}, err
@@ -255,10 +289,18 @@ func (tx *Tx) SeeLate(card act.Card, checkpoint []byte, base act.Head, growth tl
 			return h, &Contradiction{Party: card.Party, Why: fmt.Sprintf("two ledgers of %d entries", h.Size), Card: card, Earlier: before, Later: checkpoint}
 		}
 	}
-	if base != last.Head || h.Size < last.Head.Size {
+	if h.Size < last.Head.Size {
 		return h, ErrStale
 	}
-	return tx.See(card, checkpoint, growth)
+	if last.Head.Size == 0 {
+		return tx.See(card, checkpoint, nil)
+	}
+	for _, b := range bases {
+		if b.Head == last.Head {
+			return tx.See(card, checkpoint, b.Growth)
+		}
+	}
+	return h, ErrStale
 }
 
 // Vouch keeps the proof that came with the partner's act at index i, so that a
