@@ -400,7 +400,7 @@ func (r *run) read(ctx context.Context) error {
 func (r *run) summary(ctx context.Context) error {
 	var views [2]desk.StatusView
 	for i, s := range []*side{r.kr, r.jp} {
-		if _, err := s.c.Long(ctx, "/v1/verify", func(_, _ int64) {}); err != nil {
+		if err := s.c.Long(ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {}); err != nil {
 			return fmt.Errorf("the ledger of %s: %w", s.city, err)
 		}
 		// Whatever was entered last must have been carried before the two can agree.

@@ -89,31 +89,32 @@ func invalid(format string, args ...any) error {
 func (s *Server) API() http.Handler {
 	m := http.NewServeMux()
 	for route, f := range map[string]func(*http.Request) (any, error){
-		"GET /v1/card":         s.card,
-		"GET /v1/status":       s.status,
-		"GET /v1/pacts":        s.pacts,
-		"POST /v1/pact/draft":  s.draft,
-		"POST /v1/partner":     s.know,
-		"POST /v1/route":       s.route,
-		"POST /v1/pact/sign":   s.sign,
-		"POST /v1/pact/step":   s.step,
-		"GET /v1/persons":      s.persons,
-		"POST /v1/persons":     s.enrol,
-		"GET /v1/products":     s.products,
-		"GET /v1/products/{n}": s.product,
-		"POST /v1/preview":     s.preview,
-		"POST /v1/release":     s.release,
-		"POST /v1/approve":     s.approve,
-		"POST /v1/lend":        s.lend,
-		"POST /v1/rule":        s.rule,
-		"POST /v1/do":          s.do,
-		"GET /v1/open":         s.openItems,
-		"POST /v1/state":       s.state,
-		"POST /v1/consent":     s.consent,
-		"POST /v1/mandate":     s.mandate,
-		"POST /v1/withdraw":    s.withdraw,
-		"GET /v1/entries":      s.entries,
-		"POST /v1/link":        s.link,
+		"GET /v1/card":               s.card,
+		"GET /v1/status":             s.status,
+		"GET /v1/pacts":              s.pacts,
+		"POST /v1/pact/draft":        s.draft,
+		"POST /v1/partner":           s.know,
+		"POST /v1/route":             s.route,
+		"POST /v1/courier/hand-over": s.handOver,
+		"POST /v1/pact/sign":         s.sign,
+		"POST /v1/pact/step":         s.step,
+		"GET /v1/persons":            s.persons,
+		"POST /v1/persons":           s.enrol,
+		"GET /v1/products":           s.products,
+		"GET /v1/products/{n}":       s.product,
+		"POST /v1/preview":           s.preview,
+		"POST /v1/release":           s.release,
+		"POST /v1/approve":           s.approve,
+		"POST /v1/lend":              s.lend,
+		"POST /v1/rule":              s.rule,
+		"POST /v1/do":                s.do,
+		"GET /v1/open":               s.openItems,
+		"POST /v1/state":             s.state,
+		"POST /v1/consent":           s.consent,
+		"POST /v1/mandate":           s.mandate,
+		"POST /v1/withdraw":          s.withdraw,
+		"GET /v1/entries":            s.entries,
+		"POST /v1/link":              s.link,
 	} {
 		m.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			v, err := f(r)
@@ -123,6 +124,8 @@ func (s *Server) API() http.Handler {
 	m.HandleFunc("POST /v1/open", s.open)
 	m.HandleFunc("POST /v1/verify", s.verify)
 	m.HandleFunc("POST /v1/rebuild", s.rebuild)
+	m.HandleFunc("POST /v1/courier/pack", s.packMedium)
+	m.HandleFunc("POST /v1/courier/take-in", s.takeMedium)
 	return m
 }
 
@@ -889,37 +892,40 @@ func (s *Server) entries(r *http.Request) (any, error) {
 	return all, err
 }
 
-// ProgressView is one line of a long answer.
+// ProgressView is one line of a long answer; the last holds the result, or the fault.
 type ProgressView struct {
-	Done  int64     `json:"done"`
-	All   int64     `json:"all"`
-	Head  *act.Head `json:"head,omitempty"` // the last line, when all is well
-	Fault *Problem  `json:"fault,omitempty"`
+	Done   int64           `json:"done"`
+	All    int64           `json:"all"`
+	Result json.RawMessage `json:"result,omitempty"`
+	Fault  *Problem        `json:"fault,omitempty"`
 }
 
-// long answers line by line, so that the caller can show progress.
-func long(w http.ResponseWriter, f func(progress func(done, all int64)) (act.Head, error)) {
+// long answers line by line, so that the caller can show progress: a line for
+// each so many steps.
+func long[T any](w http.ResponseWriter, steps int64, f func(progress func(done, all int64)) (T, error)) {
 	e := json.NewEncoder(w)
 	c := http.NewResponseController(w)
-	head, err := f(func(done, all int64) {
-		if done%1000 == 0 || done == all {
+	v, err := f(func(done, all int64) {
+		if done%steps == 0 || done == all {
 			_ = errors.Join(e.Encode(ProgressView{Done: done, All: all}), c.Flush())
 		}
 	})
-	last := ProgressView{Done: head.Size, All: head.Size, Head: &head}
+	last := ProgressView{}
+	if err == nil {
+		last.Result, err = json.Marshal(v)
+	}
 	if err != nil {
-		last.Head = nil
 		last.Fault, _ = problem(err)
 	}
 	_ = e.Encode(last)
 }
 
 func (s *Server) verify(w http.ResponseWriter, r *http.Request) {
-	long(w, func(p func(done, all int64)) (act.Head, error) { return s.Verify(r, p) })
+	long(w, 1000, func(p func(done, all int64)) (act.Head, error) { return s.Verify(r, p) })
 }
 
 func (s *Server) rebuild(w http.ResponseWriter, r *http.Request) {
-	long(w, func(p func(done, all int64)) (h act.Head, err error) {
+	long(w, 1000, func(p func(done, all int64)) (h act.Head, err error) {
 		if err := s.Ledger.Rebuild(r.Context(), p); err != nil {
 			return h, err
 		}

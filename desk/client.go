@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"entente/act"
 	"entente/product"
 	"entente/release"
 	"entente/ruling"
@@ -195,23 +194,28 @@ func (c *Client) Open(ctx context.Context, a OpenAsk, w io.Writer, about func(Op
 	return err
 }
 
-// Long runs a long request and calls progress with each line of its answer.
-func (c *Client) Long(ctx context.Context, path string, progress func(done, all int64)) (act.Head, error) {
-	resp, err := c.do(ctx, http.MethodPost, path, nil, "")
+// Long runs a long request, calls progress with each line of its answer, and
+// reads the result.
+func (c *Client) Long(ctx context.Context, path string, ask, result any, progress func(done, all int64)) error {
+	b, err := json.Marshal(ask)
 	if err != nil {
-		return act.Head{}, err
+		return err
+	}
+	resp, err := c.do(ctx, http.MethodPost, path, bytes.NewReader(b), "application/json")
+	if err != nil {
+		return err
 	}
 	defer resp.Body.Close()
 	for d := json.NewDecoder(resp.Body); ; {
 		var v ProgressView
 		if err := d.Decode(&v); err != nil {
-			return act.Head{}, fmt.Errorf("the node stopped answering: %w", err)
+			return fmt.Errorf("the node stopped answering: %w", err)
 		}
 		switch {
 		case v.Fault != nil:
-			return act.Head{}, v.Fault
-		case v.Head != nil:
-			return *v.Head, nil
+			return v.Fault
+		case v.Result != nil:
+			return json.Unmarshal(v.Result, result)
 		}
 		progress(v.Done, v.All)
 	}

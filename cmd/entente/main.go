@@ -51,6 +51,7 @@ type cli struct {
 	Law        lawCmd        `cmd:"" help:"Notify a change of law, and acknowledge one."`
 	OpenItems  openItemsCmd  `cmd:"" help:"List what waits for an answer: notices of law, visits."`
 	House      houseCmd      `cmd:"" help:"Check our own law on top of the pacts."`
+	Courier    courierCmd    `cmd:"" help:"Carry across an air gap: pack a medium, hand it over, take one in."`
 	Lend       lendCmd       `cmd:"" help:"Lend our share of a product's key for a time."`
 	Inbox      inboxCmd      `cmd:"" help:"List what was received."`
 	Outbox     outboxCmd     `cmd:"" help:"List what was released, and what became of it."`

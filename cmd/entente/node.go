@@ -316,7 +316,7 @@ func (doctorCmd) Run(a *app) error {
 		if err := c.Get(a.ctx, "/v1/status", &v); err != nil {
 			return err
 		}
-		_, err := c.Long(a.ctx, "/v1/verify", func(_, _ int64) {})
+		err := c.Long(a.ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {})
 		add("the ledger verifies", err == nil, fmt.Sprint(err))
 		for _, p := range v.Partners {
 			add("the link to "+string(p.Party)+" stands", p.Linked, cmpText(p.Trouble, "start the node: entente serve"))

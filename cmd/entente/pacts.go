@@ -302,10 +302,16 @@ func (ledgerRebuild) Run(a *app) error { return a.long("/v1/rebuild", "rebuilt")
 
 // long runs a long request with progress on a terminal.
 func (a *app) long(path, done string) error {
+	var h act.Head
+	return a.steps(path, nil, &h, "entries", func(w io.Writer) { fmt.Fprintf(w, "%s: %d entries, root %x\n", done, h.Size, h.Root[:]) })
+}
+
+// steps runs a long request, shows its progress on a terminal, and tells its result.
+func (a *app) steps(path string, ask, result any, of string, tell func(io.Writer)) error {
 	return a.client(func(d *desk.Client) error {
-		h, err := d.Long(a.ctx, path, func(n, all int64) {
+		err := d.Long(a.ctx, path, ask, result, func(n, all int64) {
 			if a.terminal() {
-				fmt.Fprintf(a.errs, "\r%d of %d entries", n, all)
+				fmt.Fprintf(a.errs, "\r%d of %d %s", n, all, of)
 			}
 		})
 		if a.terminal() {
@@ -314,7 +320,7 @@ func (a *app) long(path, done string) error {
 		if err != nil {
 			return err
 		}
-		return a.answer(h, func(w io.Writer) { fmt.Fprintf(w, "%s: %d entries, root %x\n", done, h.Size, h.Root[:]) })
+		return a.answer(result, tell)
 	})
 }
 

@@ -40,10 +40,11 @@ func capture(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("no code and no number was printed")
 }
 
-// await PATTERN COMMAND... runs a command until its output holds PATTERN.
-func await(ts *testscript.TestScript, _ bool, args []string) {
+// await PATTERN COMMAND... runs a command until its output holds PATTERN, or with
+// ! no longer holds it.
+func await(ts *testscript.TestScript, neg bool, args []string) {
 	for range 200 {
-		if ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) {
+		if ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) != neg {
 			return
 		}
 		_ = ts.Exec("sleep", "0.1")

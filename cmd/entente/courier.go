@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"entente/act"
+	"entente/carriage"
+	"entente/desk"
+)
+
+type courierCmd struct {
+	Pack     courierPack `cmd:"" help:"Write what is for a partner, and not receipted, onto a medium. Again: go on where it was cut."`
+	HandOver courierHand `cmd:"" help:"Enter on a medium that it goes into other hands."`
+	TakeIn   courierTake `cmd:"" help:"Check a medium whole, then take in what it carries."`
+}
+
+// size is a number of bytes as people write it: 4GB, 32GiB, 700MB.
+type size int64
+
+// UnmarshalText reads a size.
+func (s *size) UnmarshalText(b []byte) error {
+	text := strings.ToUpper(strings.TrimSpace(string(b)))
+	factor := int64(1)
+	for unit, f := range map[string]int64{"KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "KIB": 1 << 10, "MIB": 1 << 20, "GIB": 1 << 30, "TIB": 1 << 40} {
+		if n, ok := strings.CutSuffix(text, unit); ok {
+			text, factor = strings.TrimSpace(n), f
+			break
+		}
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n < 1 || n > math.MaxInt64/factor {
+		return fmt.Errorf("a size is written 700MB, 4GB or 32GiB, not %q", b)
+	}
+	*s = size(n * factor)
+	return nil
+}
+
+type courierPack struct {
+	Dir     string    `arg:"" help:"Where the medium is mounted: an empty folder." type:"path"`
+	To      act.Party `help:"The partner." required:""`
+	Courier string    `help:"Who takes it from here." required:""`
+	Size    size      `help:"What one medium holds." default:"4GB"`
+	Medium  int       `help:"Which medium of the packing this is." default:"1"`
+	As      string    `help:"Who packs and hands over." default:"officer"`
+}
+
+// Run packs.
+func (c *courierPack) Run(a *app) error {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	var m carriage.Medium
+	return a.steps("/v1/courier/pack", desk.PackAsk{To: c.To, Dir: dir, Capacity: int64(c.Size), Medium: c.Medium, Courier: c.Courier, As: c.As}, &m, "parcels", func(w io.Writer) {
+		fmt.Fprintf(w, "medium %d of %d for %s under seal %s: %d parcels, handed over to %s\n", m.Medium, m.Of, m.To, m.Seal, len(m.Parcels), c.Courier)
+		if m.Medium < m.Of {
+			fmt.Fprintf(w, "next: mount an empty medium, then entente courier pack DIR --to %s --courier NAME --medium %d\n", m.To, m.Medium+1)
+		}
+	})
+}
+
+type courierHand struct {
+	Dir  string `arg:"" help:"Where the medium is mounted." type:"path"`
+	From string `help:"Whose hands it leaves." required:""`
+	To   string `help:"Into whose it goes." required:""`
+	As   string `help:"Who signs for it." default:"officer"`
+}
+
+// Run enters a hand-over.
+func (c *courierHand) Run(a *app) error {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	return a.client(func(d *desk.Client) error {
+		var v desk.HandAsk
+		if err := d.Post(a.ctx, "/v1/courier/hand-over", desk.HandAsk{Dir: dir, From: c.From, To: c.To, As: c.As}, &v); err != nil {
+			return err
+		}
+		return a.answer(v, func(w io.Writer) { fmt.Fprintf(w, "entered: from %s to %s, signed by %s\n", v.From, v.To, v.As) })
+	})
+}
+
+type courierTake struct {
+	Dir string `arg:"" help:"Where the medium is mounted." type:"path"`
+}
+
+// Run takes a medium in.
+func (c *courierTake) Run(a *app) error {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return err
+	}
+	var v desk.TakenView
+	return a.steps("/v1/courier/take-in", desk.TakeAsk{Dir: dir}, &v, "steps", func(w io.Writer) {
+		fmt.Fprintf(w, "medium %d of %d from %s under seal %s: %d parcels, all of them good, taken in\n", v.Medium.Medium, v.Of, v.From, v.Seal, len(v.Parcels))
+		for _, h := range v.Hands {
+			fmt.Fprintf(w, "  %s  %s -> %s\n", h.At.UTC().Format(time.DateTime), h.From, h.To)
+		}
+		fmt.Fprintln(w, "the receipts go by any link, or by the next medium: entente courier pack DIR --to", v.From)
+	})
+}
