@@ -51,7 +51,6 @@ type Life struct {
 	Cancelled  map[act.Party]act.Moment `json:"cancelled,omitempty"`
 	Notices    []Notice                 `json:"notices,omitempty"`
 	Readings   map[act.Party]Reading    `json:"readings,omitempty"`
-	Last       act.Moment               `json:"last"` // of the last formal step: a reading from before it is void
 }
 
 // Reading is how a party declares that it reads the pact's state.
@@ -88,9 +87,6 @@ func (l Life) Apply(a act.Act) Life {
 			m[a.From], l.Readings = Reading{phase, a.At}, m
 		}
 		return l
-	}
-	if a.At.After(l.Last.Time) {
-		l.Last = a.At
 	}
 	switch a.Kind {
 	case act.PactProposed:
@@ -189,16 +185,42 @@ func (p *Pact) Deadline(l Life, t time.Time) (time.Time, bool) {
 
 // notice returns the moment that lies the time of a notice before the end of a term.
 func (p *Pact) notice(end time.Time) time.Time {
-	return end.AddDate(0, -p.Terms.NoticeMonths, 0).Add(-p.Terms.Notice)
+	return months(end, -p.Terms.NoticeMonths).Add(-p.Terms.Notice)
+}
+
+// months moves t by calendar months. Where the month has no such day it is its
+// last: three months before 31 May is 28 February, not 3 March.
+func months(t time.Time, n int) time.Time {
+	m := t.AddDate(0, n, 0)
+	if m.Day() != t.Day() {
+		return m.AddDate(0, 0, -m.Day())
+	}
+	return m
+}
+
+// scrapped reports whether a party cancelled the text before its entry into
+// force. Nothing that the others do afterwards brings it into force.
+func (p *Pact) scrapped(l Life, now time.Time) bool {
+	since, in := p.Since(l)
+	for _, at := range l.Cancelled {
+		if !now.Before(at.Time) && (!in || at.Before(since)) {
+			return true
+		}
+	}
+	return false
 }
 
 // Phase reads a life at a moment. A notice counts from the moment it was given;
 // one that came too late ends the next term (R55). A notice that was suspended
-// before it took effect does not end the pact while the suspension stands.
+// before it took effect does not end the pact while the suspension stands. What
+// has ended, or was cancelled before it began, no step revives.
 func (p *Pact) Phase(l Life, now time.Time) Phase {
+	if p.scrapped(l, now) {
+		return Cancelled
+	}
 	since, in := p.Since(l)
 	if !in || now.Before(since) {
-		if len(l.Cancelled) == 0 && p.provisional(l, now) {
+		if p.provisional(l, now) {
 			return Provisional
 		}
 		return p.before(l)
@@ -206,13 +228,12 @@ func (p *Pact) Phase(l Life, now time.Time) Phase {
 	phase := Active
 	for i := range l.Notices {
 		n := &l.Notices[i]
-		if n.Withdrawn != nil && !now.Before(n.Withdrawn.Time) || now.Before(n.At.Time) {
+		if p.withdrawn(l, n, now) || now.Before(n.At.Time) {
 			continue
 		}
 		end := p.ends(l, n.At.Time)
-		suspended := n.Suspended != nil && n.Suspended.Before(end) && !now.Before(n.Suspended.Time)
 		switch {
-		case suspended:
+		case suspended(n, end, now):
 			phase = NoticeSuspended
 		case !now.Before(end):
 			return Terminated
@@ -221,6 +242,21 @@ func (p *Pact) Phase(l Life, now time.Time) Phase {
 		}
 	}
 	return phase
+}
+
+// suspended reports whether a notice was suspended before it took effect.
+func suspended(n *Notice, end, now time.Time) bool {
+	return n.Suspended != nil && n.Suspended.Before(end) && !now.Before(n.Suspended.Time)
+}
+
+// withdrawn reports whether a notice was withdrawn before it took effect, or
+// while its suspension stood.
+func (p *Pact) withdrawn(l Life, n *Notice, now time.Time) bool {
+	if n.Withdrawn == nil || now.Before(n.Withdrawn.Time) {
+		return false
+	}
+	end := p.ends(l, n.At.Time)
+	return n.Withdrawn.Before(end) || suspended(n, end, n.Withdrawn.Time)
 }
 
 // Stands reads a life at a moment and, where a party declares another reading,
@@ -240,7 +276,32 @@ func (p *Pact) Stands(l Life, now time.Time) Phase {
 }
 
 func (p *Pact) declared(l Life, q act.Party, r Reading, now time.Time) bool {
-	return p.Has(q) && !r.At.Before(l.Last.Time) && !now.Before(r.At.Time)
+	return p.Has(q) && !r.At.Before(p.moved(l, now)) && !now.Before(r.At.Time)
+}
+
+// moved returns when a formal step last moved the state of a pact in force. A
+// step without effect, or of a moment to come, does not count: it must not make a
+// reading void.
+func (p *Pact) moved(l Life, now time.Time) (last time.Time) {
+	count := func(t time.Time) {
+		if !now.Before(t) && t.After(last) {
+			last = t
+		}
+	}
+	if since, in := p.Since(l); in {
+		count(since)
+	}
+	for i := range l.Notices {
+		n := &l.Notices[i]
+		count(n.At.Time)
+		if n.Suspended != nil && suspended(n, p.ends(l, n.At.Time), now) {
+			count(n.Suspended.Time)
+		}
+		if p.withdrawn(l, n, now) {
+			count(n.Withdrawn.Time)
+		}
+	}
+	return last
 }
 
 // Reads returns how q reads the pact: as it declared, or as the acts say.
@@ -266,7 +327,7 @@ func (p *Pact) Disputed(l Life, now time.Time) bool {
 func (p *Pact) ends(l Life, given time.Time) time.Time {
 	end, ok := p.TermEnd(l, given)
 	if !ok {
-		return given.In(p.Zone).AddDate(0, p.Terms.NoticeMonths, 0).Add(p.Terms.Notice)
+		return months(given.In(p.Zone), p.Terms.NoticeMonths).Add(p.Terms.Notice)
 	}
 	if !given.Before(p.notice(end)) {
 		end, _ = p.TermEnd(l, end)
@@ -294,10 +355,11 @@ func (p *Pact) Due(l Life, now time.Time) Due {
 	switch phase := p.Phase(l, now); phase {
 	case Terminated, Cancelled:
 		return Due{What: "protection of what was shared stays"}
-	case NoticeSuspended:
+	case NoticeGiven, NoticeSuspended:
+		if at := p.end(l, now); !at.IsZero() {
+			return Due{At: at, What: "the pact ends"}
+		}
 		return Due{What: "the suspended notice is withdrawn or renewed", Who: noticing(l)}
-	case NoticeGiven:
-		return Due{At: p.end(l, now), What: "the pact ends"}
 	case Active:
 		if at, ok := p.Deadline(l, now); ok && now.Before(at) {
 			return Due{At: at, What: "last moment for a notice"}
@@ -323,16 +385,17 @@ func noticing(l Life) (who []act.Party) {
 			who = append(who, l.Notices[i].By)
 		}
 	}
+	slices.Sort(who) // the order in which notices came does not matter
 	return who
 }
 
-// end returns when the first open notice takes effect.
+// end returns when the first notice that is neither suspended nor withdrawn takes effect.
 func (p *Pact) end(l Life, now time.Time) (end time.Time) {
 	for i := range l.Notices {
-		if n := &l.Notices[i]; n.Withdrawn == nil && !now.Before(n.At.Time) {
-			if e := p.ends(l, n.At.Time); end.IsZero() || e.Before(end) {
-				end = e
-			}
+		n := &l.Notices[i]
+		e := p.ends(l, n.At.Time)
+		if !now.Before(n.At.Time) && !p.withdrawn(l, n, now) && !suspended(n, e, now) && (end.IsZero() || e.Before(end)) {
+			end = e
 		}
 	}
 	return end
@@ -350,7 +413,7 @@ func (p *Pact) Reminder(l Life, now time.Time) string {
 	}
 	for _, d := range reminders {
 		if !now.Before(at.AddDate(0, 0, -d)) {
-			return fmt.Sprintf("less than %d days to the last moment for a notice, %s", d, at.In(p.Zone).Format(time.RFC3339))
+			return fmt.Sprintf("no more than %d days to the last moment for a notice, %s", d, at.In(p.Zone).Format(time.RFC3339))
 		}
 	}
 	return ""
@@ -360,8 +423,6 @@ func (p *Pact) before(l Life) Phase {
 	some := func(m map[act.Party]act.Moment) bool { return len(m) > 0 }
 	_, signed := p.all(l.Signed)
 	switch {
-	case some(l.Cancelled):
-		return Cancelled
 	case signed && some(l.Notified):
 		return Notified
 	case some(l.Signed):

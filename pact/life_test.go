@@ -1,0 +1,183 @@
+package pact_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"entente/act"
+	"entente/pact"
+
+	"pgregory.net/rapid"
+)
+
+// begun is the agreement of 2016 in force from its first day.
+func begun(t testing.TB) (*pact.Pact, pact.Life, time.Time) {
+	p, _ := shipped(t)
+	at := time.Date(2016, 11, 23, 3, 0, 0, 0, time.UTC)
+	var l pact.Life
+	for _, q := range []act.Party{"KR", "JP"} {
+		l = l.Apply(step(act.PactSigned, q, at)).Apply(step(act.PactNotified, q, at))
+	}
+	return p, l, at
+}
+
+// TestNothingRevives: what has ended, or was cancelled before it began, no step of
+// one party brings back (R56, R58).
+func TestNothingRevives(t *testing.T) {
+	p, l, at := begun(t)
+	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, p.Zone) }
+	half := pact.Life{}.Apply(step(act.PactSigned, "KR", at)).Apply(step(act.PactNotified, "KR", at))
+	noticed := l.Apply(step(act.PactNotice, "KR", day(2017, 1, 1)))
+	for what, x := range map[string]struct {
+		life pact.Life
+		now  time.Time
+		want pact.Phase
+	}{
+		"withdrawn after the end":         {noticed.Apply(step(act.PactNoticeWithdrawn, "KR", day(2020, 1, 1))), day(2021, 1, 1), pact.Terminated},
+		"withdrawn at the end":            {noticed.Apply(step(act.PactNoticeWithdrawn, "KR", day(2017, 11, 23))), day(2021, 1, 1), pact.Terminated},
+		"withdrawn just before the end":   {noticed.Apply(step(act.PactNoticeWithdrawn, "KR", day(2017, 11, 23).Add(-time.Millisecond))), day(2021, 1, 1), pact.Active},
+		"not yet withdrawn":               {noticed.Apply(step(act.PactNoticeWithdrawn, "KR", day(2017, 6, 1))), day(2017, 5, 31), pact.NoticeGiven},
+		"suspended after the end":         {noticed.Apply(step(act.PactNoticeSuspended, "KR", day(2017, 11, 23))), day(2021, 1, 1), pact.Terminated},
+		"suspended, withdrawn much later": {noticed.Apply(step(act.PactNoticeSuspended, "KR", day(2017, 11, 22))).Apply(step(act.PactNoticeWithdrawn, "KR", day(2023, 3, 21))), day(2023, 3, 22), pact.Active},
+		"withdrawn by the other party":    {noticed.Apply(step(act.PactNoticeWithdrawn, "JP", day(2017, 6, 1))), day(2021, 1, 1), pact.Terminated},
+		"cancelled, then the other signs": {half.Apply(step(act.PactCancelled, "KR", at.Add(time.Hour))).Apply(step(act.PactSigned, "JP", at.Add(2*time.Hour))).Apply(step(act.PactNotified, "JP", at.Add(2*time.Hour))), day(2017, 1, 1), pact.Cancelled},
+		"cancelled once it is in force":   {l.Apply(step(act.PactCancelled, "KR", at)), day(2017, 1, 1), pact.Active},
+		"cancelled in time to come":       {half.Apply(step(act.PactCancelled, "KR", day(2017, 2, 1))), day(2017, 1, 1), pact.Signed},
+	} {
+		if got := p.Phase(x.life, x.now); got != x.want {
+			t.Errorf("%s: %s, want %s", what, got, x.want)
+		}
+	}
+}
+
+// TestReadingStands: a step without effect does not make another party's
+// stricter reading void; one that moves the state does.
+func TestReadingStands(t *testing.T) {
+	p, l, at := begun(t)
+	now := at.AddDate(5, 0, 0)
+	ended := func(l pact.Life, when time.Time) pact.Life {
+		return l.Apply(act.Act{Kind: act.PactRead, From: "KR", At: act.MomentOf(when), Body: act.Interpretation{Phase: string(pact.Terminated)}})
+	}
+	l = ended(l, at.AddDate(1, 0, 0))
+	for _, k := range []act.Kind{act.PactProposed, act.PactInitialled, act.PactApproved, act.PactSigned, act.PactNotified, act.PactCancelled, act.PactNoticeSuspended, act.PactNoticeWithdrawn} {
+		if got := p.Stands(l.Apply(step(k, "JP", at.AddDate(2, 0, 0))), now); got != pact.Terminated {
+			t.Errorf("%s, which changes nothing, makes a reading void: it stands as %s", k, got)
+		}
+	}
+	notice := step(act.PactNotice, "JP", at.AddDate(2, 0, 0))
+	if got := p.Stands(l.Apply(notice), at.AddDate(2, 0, 1)); got != pact.NoticeGiven {
+		t.Errorf("after a notice: %s", got)
+	}
+	notice.At = act.MomentOf(now.AddDate(1, 0, 0))
+	if got := p.Stands(l.Apply(notice), now); got != pact.Terminated {
+		t.Errorf("a notice of time to come: %s", got)
+	}
+}
+
+// TestMonths: a notice in calendar months never gets shorter by a short month,
+// and a pact that began on a leap day ends its terms on 1 March.
+func TestMonths(t *testing.T) {
+	p := all(t)["eu-uk-2021"]
+	at := func(s string) time.Time { x, _ := time.ParseInLocation(time.DateOnly, s, p.Zone); return x }
+	signed := func(p *pact.Pact, on string) (l pact.Life) {
+		for _, q := range []act.Party{"EU", "GB"} {
+			l = l.Apply(step(act.PactSigned, q, at(on))).Apply(step(act.PactNotified, q, at(on)))
+		}
+		return l
+	}
+	q := *p
+	q.Terms = pact.Terms{Start: "signature", Years: 1, NoticeMonths: 3}
+	for began, want := range map[string]string{"2021-05-31": "2022-02-28", "2023-05-31": "2024-02-29", "2021-12-31": "2022-09-30", "2020-02-29": "2020-12-01"} {
+		l := signed(&q, began)
+		if d, _ := q.Deadline(l, at(began)); !d.Equal(at(want)) {
+			t.Errorf("began %s: a notice of three months is due by %s, want %s", began, d, want)
+		}
+	}
+	q.Terms.Years = 0
+	l := signed(&q, "2021-01-01")
+	for given, end := range map[string]string{"2021-11-30": "2022-02-28", "2023-11-30": "2024-02-29"} {
+		n := l.Apply(step(act.PactNotice, "GB", at(given)))
+		if q.Phase(n, at(end).Add(-time.Millisecond)) != pact.NoticeGiven || q.Phase(n, at(end)) != pact.Terminated {
+			t.Errorf("given %s: three months end with %s", given, end)
+		}
+	}
+}
+
+// TestSuspendedAndGiven: where one party's notice is suspended and another's
+// runs, the end that comes is what is due.
+func TestSuspendedAndGiven(t *testing.T) {
+	p, l, at := begun(t)
+	l = l.Apply(step(act.PactNotice, "KR", at.AddDate(0, 1, 0))).Apply(step(act.PactNoticeSuspended, "KR", at.AddDate(0, 2, 0)))
+	if d := p.Due(l, at.AddDate(0, 3, 0)); !d.At.IsZero() || !slices.Equal(d.Who, []act.Party{"KR"}) {
+		t.Errorf("%+v", d)
+	}
+	l = l.Apply(step(act.PactNotice, "JP", at.AddDate(0, 2, 0)))
+	if d := p.Due(l, at.AddDate(0, 3, 0)); d.What != "the pact ends" || !d.At.Equal(time.Date(2017, 11, 23, 0, 0, 0, 0, p.Zone)) {
+		t.Errorf("%+v", d)
+	}
+}
+
+// TestArrival: each party's acts come in its own order; how they interleave here
+// changes neither where the pact stands, nor what is due, at any moment. And what
+// has ended stays so.
+func TestArrival(t *testing.T) {
+	pacts := all(t)
+	rapid.Check(t, func(r *rapid.T) {
+		p := pacts[rapid.SampledFrom(pact.Templates()).Draw(r, "pact")]
+		start := time.Date(2022, 9, 1, 0, 0, 0, 0, time.UTC)
+		moment := func(what string) time.Time {
+			return start.Add(time.Duration(rapid.IntRange(0, 3*365*24).Draw(r, what)) * time.Hour)
+		}
+		kinds := []act.Kind{act.PactInitialled, act.PactCancelled, act.PactNotice, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactRead}
+		var lanes [][]act.Act
+		for i := range p.Parties {
+			q := p.Parties[i].ID
+			lane := []act.Act{step(act.PactSigned, q, start), step(act.PactNotified, q, start.Add(time.Hour))}
+			for range rapid.IntRange(0, 4).Draw(r, "steps") {
+				a := step(rapid.SampledFrom(kinds).Draw(r, "kind"), q, moment("at"))
+				if a.Kind == act.PactRead {
+					a.Body = act.Interpretation{Phase: string(rapid.SampledFrom([]pact.Phase{pact.Active, pact.NoticeSuspended, pact.Terminated}).Draw(r, "read"))}
+				}
+				lane = append(lane, a)
+			}
+			slices.SortStableFunc(lane, func(a, b act.Act) int { return a.At.Compare(b.At.Time) })
+			lanes = append(lanes, lane)
+		}
+		var inOrder, drawn pact.Life
+		left := slices.Clone(lanes)
+		for _, lane := range lanes {
+			for _, a := range lane {
+				inOrder = inOrder.Apply(a)
+			}
+		}
+		for len(left) > 0 {
+			i := rapid.IntRange(0, len(left)-1).Draw(r, "next")
+			drawn = drawn.Apply(left[i][0])
+			if left[i] = left[i][1:]; len(left[i]) == 0 {
+				left = slices.Delete(left, i, i+1)
+			}
+		}
+		ended := false
+		for day := range 3 * 52 {
+			now := start.AddDate(0, 0, 7*day)
+			said := func(l pact.Life) string {
+				s := fmt.Sprint(p.Phase(l, now), p.Stands(l, now), p.Disputed(l, now), p.Due(l, now), p.Reminder(l, now))
+				for i := range p.Parties {
+					s += string(p.Reads(l, p.Parties[i].ID, now))
+				}
+				return s
+			}
+			if a, b := said(inOrder), said(drawn); a != b {
+				r.Fatalf("%s at %s: %s in one order, %s in another", p.ID, now, a, b)
+			}
+			phase := p.Phase(drawn, now)
+			if gone := phase == pact.Terminated || phase == pact.Cancelled; ended && !gone {
+				r.Fatalf("%s: it had ended, and at %s it is %s", p.ID, now, phase)
+			} else {
+				ended = gone
+			}
+		}
+	})
+}
