@@ -217,3 +217,11 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+func TestNumberParty(t *testing.T) {
+	for n, want := range map[act.Number]act.Party{"KR-2016-7Q4K-M2XT": "KR", "KR-A-2016-7Q4K-M2XT": "KR-A", "": "", "-2016-7Q4K-M2XT": ""} {
+		if got := n.Party(); got != want {
+			t.Errorf("%q is of the series of %q, not %q", n, got, want)
+		}
+	}
+}

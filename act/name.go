@@ -78,6 +78,16 @@ func (n Number) Check() error {
 	return nil
 }
 
+// Party returns the party in whose series n stands: KR for KR-2016-7Q4K-M2XT,
+// KR-A for KR-A-2016-7Q4K-M2XT. It is empty for what is no number.
+func (n Number) Party() Party {
+	const tail = len("-2016-7Q4K-M2XT")
+	if len(n) <= tail {
+		return ""
+	}
+	return Party(n[:len(n)-tail])
+}
+
 // checkRune weighs each character by its place, so that one wrong character
 // or two swapped neighbours change the sum (modulo the prime 31).
 func checkRune(s string) rune {

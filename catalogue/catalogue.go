@@ -172,9 +172,9 @@ func (c *Catalogue) Keys(tx *ledger.Tx) act.Keys {
 	}
 }
 
-// Pact reads the pact called id: of the texts in force the highest version,
-// which amends the others (R57), else the one proposed last. It reports false
-// when none was ever proposed.
+// Pact reads the pact called id: of the texts that came into force the highest
+// version, which amends the others (R57) and ends them with itself; else the one
+// proposed last. It reports false when none was ever proposed.
 func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pact, Row, bool, error) {
 	all, err := rows[Row](tx, tablePact, string(id)+"/")
 	if err != nil || len(all) == 0 {
@@ -188,13 +188,14 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 		if err != nil {
 			return nil, Row{}, false, err
 		}
-		moves := p.Phase(r.Life, now).Transfers()
+		phase := p.Phase(r.Life, now)
+		came := phase.Transfers() || phase == pact.Terminated
 		switch {
-		case best == nil, moves && !in:
-		case moves != in, in && p.Version <= best.Version, !in && r.Entered < row.Entered:
+		case best == nil, came && !in:
+		case came != in, in && p.Version <= best.Version, !in && r.Entered < row.Entered:
 			continue
 		}
-		best, row, in = p, r, moves
+		best, row, in = p, r, came
 	}
 	return best, row, true, nil
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	"entente/act"
 	"entente/ledger"
@@ -28,6 +27,9 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		return nil // nobody else keeps our house
 	}
 	if !e.Act.Kind.Known() && e.Act.Must && e.Act.Pact != "" {
+		if party, err := c.party(tx, e.Act.Pact, e.Act.From); err != nil || !party {
+			return err // who is no party to a pact cannot stop it
+		}
 		why := fmt.Sprintf("entry %d (%s) must be understood, and this version does not: upgrade it", e.Index, e.Act.Kind)
 		return tx.Put(tableBlocked, []byte(e.Act.Pact), []byte(why))
 	}
@@ -163,6 +165,18 @@ func (c *Catalogue) step(tx *ledger.Tx, a act.Act, b act.Step) error {
 	return ledger.Save(tx, tablePact, key, row)
 }
 
+// party reports whether a text of the pact names q.
+func (c *Catalogue) party(tx *ledger.Tx, id act.PactID, q act.Party) (bool, error) {
+	all, err := rows[Row](tx, tablePact, string(id)+"/")
+	for _, r := range all {
+		p, err := c.text(tx, r.Text)
+		if err != nil || p.Has(q) {
+			return err == nil, err
+		}
+	}
+	return false, err
+}
+
 // withdrawal takes back a consent of the same party's, or a mandate of ours.
 func (c *Catalogue) withdrawal(tx *ledger.Tx, a act.Act, b act.Withdrawal) error {
 	if a.Kind == act.MandateWithdrawn {
@@ -250,7 +264,7 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	}
 	if b, is := e.Act.Body.(act.Consent); is {
 		// Only what the originator itself holds to be its own can be approved by it; a stranger's word has no effect.
-		if had && !slices.Contains(cu.Manifest.Origins, e.Act.From) || !had && !strings.HasPrefix(string(n), string(e.Act.From)+"-") {
+		if had && !slices.Contains(cu.Manifest.Origins, e.Act.From) || !had && n.Party() != e.Act.From {
 			return nil
 		}
 		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, Given: e.Act.At})
@@ -261,6 +275,9 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 		}
 	}
 	if r, is := e.Act.Body.(act.Release); is {
+		if m := r.Manifest; m.Originator != e.Act.From || m.Number.Party() != m.Originator || e.Act.Pact != m.Pact {
+			return nil // nobody else speaks for an originator, or uses up a number of its series
+		}
 		if had && cu.From != "" {
 			return nil // a number is used once: the first release stands, intake refuses the second
 		}

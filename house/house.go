@@ -33,6 +33,8 @@ var Schema string
 const (
 	maxText  = 256 << 10 // bytes of a file: a thousand rules
 	maxRules = 1000      // each is asked about every ruling
+
+	rest cedar.PolicyID = "what no rule forbids" // a rule of this name would be replaced
 )
 
 // Rules is a party's law. The zero value and nil forbid nothing.
@@ -74,6 +76,8 @@ func Parse(text []byte) (*Rules, []Problem) {
 			bad(p, "a house rule forbids: it may narrow what a pact allows, and permit nothing")
 		case id == "":
 			bad(p, `the rule has no name: write @id("...") before it`)
+		case id == rest:
+			bad(p, fmt.Sprintf("no rule may be called %q", id))
 		case seen[id]:
 			bad(p, fmt.Sprintf("two rules are called %q", id))
 		}
@@ -87,11 +91,11 @@ func Parse(text []byte) (*Rules, []Problem) {
 		return nil, problems
 	}
 	// What no rule forbids stays as the pact's ruling left it.
-	var rest cedar.Policy
-	if err := rest.UnmarshalCedar([]byte("permit (principal, action, resource);")); err != nil {
+	var permit cedar.Policy
+	if err := permit.UnmarshalCedar([]byte("permit (principal, action, resource);")); err != nil {
 		panic("house: " + err.Error())
 	}
-	r.policies.Add("what no rule forbids", &rest)
+	r.policies.Add(rest, &permit)
 	return r, nil
 }
 
@@ -112,7 +116,7 @@ func validator() *validate.Validator {
 type Question struct {
 	Own      act.Party
 	Person   act.Person
-	Deed     string // release, read, pass-on, copy, translate, extract, downgrade, destroy
+	Deed     string // release, read, pass-on, copy, translate, extract, show, review, downgrade, destroy
 	Manifest act.Manifest
 	Rank     int    // of the product, under its pact
 	Purpose  string // of this use

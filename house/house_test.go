@@ -72,6 +72,7 @@ func TestNarrow(t *testing.T) {
 func TestHostile(t *testing.T) {
 	for want, text := range map[string]string{
 		"permit nothing":      `@id("all") permit (principal, action, resource);`,
+		"no rule may be":      `@id("what no rule forbids") forbid (principal, action, resource);`,
 		"has no name":         `forbid (principal, action, resource);`,
 		"two rules are":       `@id("a") forbid (principal, action, resource); @id("a") forbid (principal, action, resource);`,
 		"missing":             `@id("a") forbid (principal, action, resource) when { resource.missing == "x" };`,

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -185,5 +186,33 @@ func TestPortfolio(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+	// A partner that is no party to a pact cannot stop it, nor use up numbers of another's series.
+	if err := n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		squat := act.Manifest{Number: "QAC-2019-7Q4K-M2XT", Pact: "pact-03", Originator: "QAC", Origins: []act.Party{"QAC"}, Recipients: []act.Party{"KR"}}
+		for _, a := range []act.Act{
+			{Kind: "pact.unheard-of", Must: true, Pact: "pact-02", From: "QAD", At: act.MomentOf(clock)},
+			{Kind: act.ProductReleased, Pact: "pact-03", From: "QAD", To: squat.Recipients, At: act.MomentOf(clock), Body: act.Release{Manifest: squat}},
+		} {
+			if err := n.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: a}); err != nil {
+				return err
+			}
+		}
+		why, err := n.Catalogue.Blocked(tx, "pact-02")
+		if err != nil || why != "" {
+			t.Errorf("a stranger blocks it: %s, %v", why, err)
+		}
+		if _, had, err := n.Catalogue.Product(tx, squat.Number); err != nil || had {
+			t.Errorf("another's number is used up: %v", err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	did(act.PactNotice, "pact-02", "QAC", act.Step{Text: amended.Text})
+	clock = clock.AddDate(4, 0, 0)
+	var refused *release.Refused
+	if _, err := n.Release.Release(ctx, draft, strings.NewReader("after its end")); !errors.As(err, &refused) || !strings.Contains(err.Error(), "terminated") {
+		t.Errorf("after the end of the amended text the old one rules again: %v", err)
 	}
 }

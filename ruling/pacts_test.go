@@ -60,7 +60,7 @@ func TestShippedPacts(t *testing.T) {
 		{"kr-jp-us-2014", "KR", "US", "군사II급비밀", "", "pass-on", func(f *ruling.DoFacts) { f.Recipient = "JP" }, "Article 5"}, // not without the originator
 		{"kr-jp-us-2014", "KR", "US", "군사II급비밀", "", "pass-on", func(f *ruling.DoFacts) {
 			f.Recipient = "JP"
-			f.Consents = []product.Consent{{Consent: act.Consent{Deed: "pass-on", Recipient: "JP", Purpose: f.Purpose, Until: act.MomentOf(on.AddDate(0, 1, 0)), Uses: 1}, By: "KR", Given: act.MomentOf(on)}}
+			f.Consents = []product.Consent{{Consent: act.Consent{Number: f.Manifest.Number, Deed: "pass-on", Recipient: "JP", Purpose: f.Purpose, Until: act.MomentOf(on.AddDate(0, 1, 0)), Uses: 1}, By: "KR", Given: act.MomentOf(on)}}
 		}, ""},
 		// TLP: no clearance; who may have it follows the label.
 		{"cert-community", "CERT-A", "CERT-B", "TLP:RED", "electronic", "release", nil, ""},

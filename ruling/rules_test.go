@@ -33,7 +33,7 @@ func done(t *testing.T, deed string, change func(*ruling.DoFacts)) ruling.Ruling
 }
 
 func approval(deed string, to act.Party, purpose string) product.Consent {
-	return product.Consent{Consent: act.Consent{Deed: deed, Recipient: to, Purpose: purpose, Until: until, Uses: 1}, By: "KR", Given: act.MomentOf(now)}
+	return product.Consent{Consent: act.Consent{Number: "KR-2016-7Q4K-M2XT", Deed: deed, Recipient: to, Purpose: purpose, Until: until, Uses: 1}, By: "KR", Given: act.MomentOf(now)}
 }
 
 // TestRules is the table of the treaties' rules that a machine keeps, by number.
@@ -126,6 +126,14 @@ func TestRules(t *testing.T) {
 			c.Used = 1
 			f.Consents = []product.Consent{c}
 		}).Allowed},
+			{"of another product", !done(t, "pass-on", func(f *ruling.DoFacts) {
+				third(f)
+				c := approval("pass-on", "US", f.Purpose)
+				c.Number = "KR-2016-AAAA-AAAA"
+				f.Consents = []product.Consent{c}
+			}).Allowed},
+			{"for one of two sources", !sourced(t, "JP-2016-AAAA-AAAA").Allowed},
+			{"for both sources", sourced(t, "JP-2016-AAAA-AAAA", "JP-2016-BBBB-BBBB").Allowed},
 			{"withdrawn", !done(t, "pass-on", func(f *ruling.DoFacts) {
 				third(f)
 				c := approval("pass-on", "US", f.Purpose)
@@ -150,7 +158,10 @@ func TestRules(t *testing.T) {
 				f.Assured = []product.Assurance{{Assurance: act.Assurance{Mark: act.Mark{Party: "JP", Text: "秘"}, Until: until}, By: "JP", Given: act.MomentOf(now)}}
 			}).Allowed}},
 		"R27": {{"approved", visit(func(*ruling.DoFacts) {}).Allowed}, {"not by the host", !visit(func(f *ruling.DoFacts) { f.Visit.Approved = nil }).Allowed}, {"above its mark", !visit(func(f *ruling.DoFacts) { f.Visit.Approved.Text = "秘" }).Allowed}, {"not named", !visit(func(f *ruling.DoFacts) { f.Visitor = "Major B" }).Allowed}},
-		"R28": {{"ended", !visit(func(f *ruling.DoFacts) { m := act.MomentOf(now); f.Visit.Ended = &m }).Allowed}, {"over", !visit(func(f *ruling.DoFacts) { f.Visit.Until = act.MomentOf(now) }).Allowed}},
+		"R28": {{"ended", !visit(func(f *ruling.DoFacts) { m := act.MomentOf(now); f.Visit.Ended = &m }).Allowed}, {"over with the pact", !visit(func(f *ruling.DoFacts) {
+			f.Life, f.Now = step(life, act.PactNotice, "KR", now), day(2018, 1, 1)
+			f.Person.Until, f.Visit.Until = act.MomentOf(day(2019, 1, 1)), act.MomentOf(day(2019, 1, 1))
+		}).Allowed}, {"over", !visit(func(f *ruling.DoFacts) { f.Visit.Until = act.MomentOf(now) }).Allowed}},
 		"R52": {{"scrapped before signature", p.Phase(step(pact.Life{}, act.PactCancelled, "KR", now), now) == pact.Cancelled}, {"approved", p.Phase(step(pact.Life{}, act.PactApproved, "KR", now), now) == pact.Approved}},
 		"R53": {{"the later notification", func() bool {
 			s, ok := p.Since(step(step(step(step(pact.Life{}, act.PactSigned, "KR", now), act.PactSigned, "JP", now), act.PactNotified, "KR", now), act.PactNotified, "JP", now.AddDate(0, 1, 0)))
@@ -171,7 +182,7 @@ func TestRules(t *testing.T) {
 				f.Person.Offices, f.Method = []act.Office{act.Registry}, "erase"
 			}).Allowed}},
 		"R58":                {{"one signature", p.Phase(step(pact.Life{}, act.PactSigned, "KR", now), now) == pact.Signed}, {"a stranger's notice", ruling.Pact(ruling.PactFacts{Pact: p, Life: life, Own: "US", Step: act.PactNotice, Person: act.Person{Name: "x", Offices: []act.Office{act.Signing}}, Now: now}).Allowed == false}},
-		"standing authority": {{"covered: no second person", func() bool { r := mandate(func(*product.Mandate) {}); return r.Allowed && !r.SecondPerson }()}, {"above it", !mandate(func(d *product.Mandate) { d.Mark.Text = "TLP:CLEAR" }).Allowed}, {"ended", !mandate(func(d *product.Mandate) { d.Until = d.Given }).Allowed}, {"withdrawn", !mandate(func(d *product.Mandate) { d.Withdrawn = true }).Allowed}},
+		"standing authority": {{"covered: no second person", func() bool { r := mandate(func(*product.Mandate) {}); return r.Allowed && !r.SecondPerson }()}, {"no second person to its own giver", mandate(func(d *product.Mandate) { d.By = "duty@CERT-A" }).SecondPerson}, {"above it", !mandate(func(d *product.Mandate) { d.Mark.Text = "TLP:CLEAR" }).Allowed}, {"ended", !mandate(func(d *product.Mandate) { d.Until = d.Given }).Allowed}, {"withdrawn", !mandate(func(d *product.Mandate) { d.Withdrawn = true }).Allowed}},
 	}
 	for n := 1; n <= 58; n++ {
 		rule := fmt.Sprintf("R%d", n)
@@ -192,6 +203,28 @@ func TestRules(t *testing.T) {
 	if r := released(t, func(f *ruling.ReleaseFacts) { f.Manifest.Form = "oral" }); !strings.Contains(r.String(), "Article 7") {
 		t.Errorf("%s", r)
 	}
+}
+
+// sourced is Seoul's release to a third party under a pact of three, of what it made from two
+// products of Tokyo's, with Tokyo's approvals of some of them.
+func sourced(t *testing.T, named ...act.Number) ruling.Ruling {
+	p, l := inForceUnder(t, "kr-jp-us-2014", time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC))
+	at := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)
+	m := act.Manifest{Number: "KR-2024-7Q4K-M2XT", Pact: p.ID, Subject: "imagery", Form: "electronic", Purpose: "threat-assessment", Mark: act.Mark{Party: "KR", Text: "군사II급비밀"},
+		Originator: "KR", Origins: []act.Party{"JP", "KR"}, Recipients: []act.Party{"US"}, Made: act.MomentOf(at), Lineage: []act.Lineage{{Of: "JP-2016-AAAA-AAAA"}, {Of: "JP-2016-BBBB-BBBB"}}}
+	f := ruling.ReleaseFacts{Pact: p, Life: l, Own: "KR", Manifest: m, Notified: true, Channel: "electronic", Now: at, Officer: act.Person{Name: "officer", Offices: []act.Office{act.Releasing}, Clearance: "군사II급비밀", Until: act.MomentOf(at.AddDate(1, 0, 0))}}
+	for _, s := range m.Lineage {
+		f.Sources = append(f.Sources, ruling.Source{Pact: p, Mark: act.Mark{Party: "JP", Text: "極秘"}, On: at, Manifest: act.Manifest{Number: s.Of, Pact: p.ID, Purpose: m.Purpose, Originator: "JP", Origins: []act.Party{"JP"}, Recipients: []act.Party{"KR"}}})
+	}
+	for _, n := range named {
+		f.Consents = append(f.Consents, product.Consent{Consent: act.Consent{Number: n, Deed: "pass-on", Recipient: "US", Purpose: m.Purpose, Until: act.MomentOf(at.AddDate(0, 1, 0)), Uses: 1}, By: "JP", Given: act.MomentOf(at)})
+	}
+	accepted := ruling.Accept(&ruling.AcceptFacts{Pact: p, Life: l, Own: "US", From: "KR", Manifest: m, Channel: "electronic", Now: at, Consents: f.Consents, Act: act.Act{From: "KR", To: m.Recipients, By: "officer@KR", Pact: p.ID, At: act.MomentOf(at)}})
+	r := ruling.Release(&f)
+	if accepted.Allowed != r.Allowed {
+		t.Errorf("released: %s; accepted: %s", r, accepted)
+	}
+	return r
 }
 
 // variant is the text of 2016 with one term changed.

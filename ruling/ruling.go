@@ -147,7 +147,7 @@ func (g *gates) moves(f movement) (rank int) {
 			continue
 		}
 		for _, to := range m.Recipients {
-			if to != o && !approved(f.consents, o, "pass-on", to, m.Purpose, f.now) {
+			if to != o && !approvedFor(f.consents, o, "pass-on", to, m.Purpose, f.now, m) {
 				g.shut(pact.ThirdParty, "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry", "it holds information of ", string(o), ", whose written approval is missing")
 			}
 		}
@@ -180,27 +180,53 @@ func cureOf(p pact.Phase) string {
 	return "every party signs it and notifies that its domestic procedures are complete: 'entente pact notify'"
 }
 
-// approved reports whether o approved this deed, recipient and purpose, and the
-// approval is not used up, expired or withdrawn.
-func approved(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time) bool {
+// approved reports whether o approved this deed with product n, for this
+// recipient and purpose, and the approval is not used up, expired or withdrawn.
+func approved(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time, n act.Number) bool {
 	for i := range all {
 		c := &all[i]
-		if c.By == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && !c.Withdrawn && c.Used < c.Uses && !now.Before(c.Given.Time) && now.Before(c.Until.Time) {
+		if c.Number == n && c.By == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && !c.Withdrawn && c.Used < c.Uses && !now.Before(c.Given.Time) && now.Before(c.Until.Time) {
 			return true
 		}
 	}
 	return false
 }
 
+// approvedFor reports whether o approved a deed with m: by an approval that names
+// m, or, of what others made from o's products, one that names each of those.
+func approvedFor(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time, m *act.Manifest) bool {
+	if approved(all, o, deed, to, purpose, now, m.Number) {
+		return true
+	}
+	if o == m.Originator {
+		return false
+	}
+	own, other := 0, false
+	for _, l := range m.Lineage {
+		yes := approved(all, o, deed, to, purpose, now, l.Of)
+		if l.Of.Party() != o {
+			other = other || yes
+			continue
+		}
+		if own++; !yes {
+			return false
+		}
+	}
+	return own > 0 || other
+}
+
 // Spends names the approvals that an allowed deed uses up: the first that fits,
-// of each originator for each recipient. A deed without a recipient names "".
+// of each originator for each product and recipient. A deed without a recipient names "".
 func Spends(all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
-	type grant struct{ by, to act.Party }
+	type grant struct {
+		by, to act.Party
+		of     act.Number
+	}
 	seen := map[grant]bool{}
 	for i := range all {
 		c := &all[i]
-		g := grant{c.By, c.Recipient}
-		if !seen[g] && slices.Contains(to, c.Recipient) && approved(all[i:i+1], c.By, deed, c.Recipient, purpose, now) {
+		g := grant{c.By, c.Recipient, c.Number}
+		if !seen[g] && slices.Contains(to, c.Recipient) && approved(all[i:i+1], c.By, deed, c.Recipient, purpose, now, c.Number) {
 			seen[g] = true
 			spent = append(spent, c.Act)
 		}
@@ -253,14 +279,21 @@ func (g *gates) derives(f *ReleaseFacts) {
 			continue
 		}
 		for _, to := range m.Recipients {
-			if !slices.Contains(s.Manifest.Recipients, to) && s.Manifest.Originator != to && !approved(f.Consents, s.Manifest.Originator, "pass-on", to, m.Purpose, f.Now) {
+			if !slices.Contains(s.Manifest.Recipients, to) && s.Manifest.Originator != to && !approvedOf(f, s, "pass-on", to) {
 				g.shut(pact.ThirdParty, "ask "+string(s.Manifest.Originator)+" for an approval that names product, recipient, purpose and expiry", n, " was not released to ", string(to))
 			}
 		}
-		if m.Purpose != s.Manifest.Purpose && s.Pact.Use != "free" && (s.Pact.Use != "framework" || !s.Pact.Names(m.Purpose)) && !approved(f.Consents, s.Manifest.Originator, "purpose", "", m.Purpose, f.Now) {
+		if m.Purpose != s.Manifest.Purpose && s.Pact.Use != "free" && (s.Pact.Use != "framework" || !s.Pact.Names(m.Purpose)) && !approvedOf(f, s, "purpose", "") {
 			g.shut(pact.Purpose, "ask the originator to approve another purpose", n, " was released for another purpose")
 		}
 	}
+}
+
+// approvedOf reports whether the originator of a source approved a deed with it,
+// or with what is made from it.
+func approvedOf(f *ReleaseFacts, s *Source, deed string, to act.Party) bool {
+	o, m := s.Manifest.Originator, &f.Manifest
+	return approved(f.Consents, o, deed, to, m.Purpose, f.Now, s.Manifest.Number) || approved(f.Consents, o, deed, to, m.Purpose, f.Now, m.Number)
 }
 
 // assured asks, before an oral or visual disclosure, for each recipient's word
@@ -330,7 +363,9 @@ func Release(f *ReleaseFacts) Ruling {
 		case !covers(f.Mandate, f.Pact, m, rank, f.Now):
 			g.shut(pact.StandingAuthority, "release it in the ordinary way, or give a mandate that covers it", "the mandate does not cover this product, or has ended")
 		default:
-			second = false
+			// Who gave the mandate is no second person to their own release.
+			giver, _, _ := strings.Cut(f.Mandate.By, "@")
+			second = second && giver == f.Officer.Name
 		}
 	}
 	if f.Drafter != "" {
@@ -406,7 +441,7 @@ func Accept(f *AcceptFacts) Ruling {
 	if !slices.Contains(m.Recipients, f.Own) || !slices.Equal(m.Recipients, f.Act.To) {
 		g.shut(pact.ThirdParty, "address it to its recipients", "it is not addressed to us")
 	}
-	if !strings.HasPrefix(string(m.Number), string(m.Originator)+"-") {
+	if m.Number.Party() != m.Originator {
 		g.shut(pact.Markings, "number it in the originator's own series", "its control number is of another party's series")
 	}
 	if f.Act.By == "" {
@@ -501,7 +536,7 @@ func (g *gates) uses(f *ReadFacts) {
 		return
 	}
 	for _, o := range f.Manifest.Origins {
-		if o != f.Own && !approved(f.Consents, o, "purpose", "", f.Purpose, f.Now) {
+		if o != f.Own && !approvedFor(f.Consents, o, "purpose", "", f.Purpose, f.Now, &f.Manifest) {
 			g.shut(pact.Purpose, "ask the originator to approve another purpose", "the purpose is not the one that it was released for")
 			return
 		}
@@ -599,6 +634,9 @@ func Do(f *DoFacts) Ruling {
 // approved visit names, up to the host's mark, while it lasts (R27, R28).
 func (g *gates) shows(f *DoFacts, rank int) {
 	v, m := f.Visit, &f.Manifest
+	if phase := f.Pact.Stands(f.Life, f.Now); !phase.Transfers() {
+		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
+	}
 	if v == nil || v.Host != f.Own || v.Pact != m.Pact {
 		g.shut(pact.Visiting, "have the visit asked for, authority to authority", "no visit of this name is known here")
 		return
@@ -671,7 +709,7 @@ func (g *gates) passesOn(f *DoFacts) {
 		}
 	}
 	for _, o := range m.Origins {
-		if o != f.Own && !approved(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now) {
+		if o != f.Own && !approvedFor(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now, m) {
 			g.shut(pact.ThirdParty, "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry", "the written approval of ", string(o), " is missing, used up, expired or withdrawn")
 		}
 	}
@@ -690,7 +728,7 @@ func (g *gates) makes(f *DoFacts, c pact.Clause, mode string, rank int) {
 		g.shut(c, "none: the pact forbids it", "the pact forbids it")
 	case mode == "consent":
 		for _, o := range m.Origins {
-			if o != f.Own && !approved(f.Consents, o, f.Deed, "", f.Purpose, f.Now) {
+			if o != f.Own && !approvedFor(f.Consents, o, f.Deed, "", f.Purpose, f.Now, m) {
 				g.shut(c, "ask "+string(o)+" for an approval", "the written approval of ", string(o), " is missing, used up, expired or withdrawn")
 			}
 		}

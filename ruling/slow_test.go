@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -332,14 +333,33 @@ func (s *slow) movement(v verdict, m act.Manifest, channel string, hub ruling.Hu
 		}
 		v.unless(limit > 0 && rank <= min(limit, s.termRank(s.text("ceiling", ""))), s.article("channels"))
 		for _, o := range m.Origins {
-			v.unless(o == m.Originator || o == to || consent(consents, o, "pass-on", to, m.Purpose, now), s.article("third-party"))
+			v.unless(o == m.Originator || o == to || consent(consents, o, "pass-on", to, m.Purpose, now, m), s.article("third-party"))
 		}
 	}
 	return rank
 }
 
-func consent(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time) bool {
-	return slices.ContainsFunc(all, func(c product.Consent) bool {
+// consent: what others made from a party's products may rest on approvals that
+// name each product of that party's; otherwise the approval names the thing itself.
+func consent(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time, m act.Manifest) bool {
+	named := func(n act.Number) bool {
+		return slices.ContainsFunc(all, func(c product.Consent) bool { return c.Number == n && holds(c, o, deed, to, purpose, now) })
+	}
+	theirs, others := 0, 0
+	missing := false
+	for _, l := range m.Lineage {
+		if regexp.MustCompile("^" + string(o) + "-[0-9]{4}-").MatchString(string(l.Of)) {
+			theirs++
+			missing = missing || !named(l.Of)
+		} else if named(l.Of) {
+			others++
+		}
+	}
+	return named(m.Number) || o != m.Originator && !missing && theirs+others > 0
+}
+
+func holds(c product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time) bool {
+	return slices.ContainsFunc([]product.Consent{c}, func(c product.Consent) bool {
 		return !c.Withdrawn && c.Uses-c.Used > 0 && c.By == o && c.Deed+string(c.Recipient)+" "+c.Purpose == deed+string(to)+" "+purpose && !c.Given.After(now) && c.Until.After(now)
 	})
 }
@@ -408,7 +428,7 @@ func (s *slow) content(v verdict, f *ruling.ReadFacts) int {
 	}
 	same := f.Purpose == m.Purpose || s.text("use", "bound") == "free" || s.text("use", "bound") == "framework" && slices.Contains(purposes, f.Purpose)
 	for _, o := range m.Origins {
-		v.unless(same || o == f.Own || consent(f.Consents, o, "purpose", "", f.Purpose, f.Now), s.article("purpose"))
+		v.unless(same || o == f.Own || consent(f.Consents, o, "purpose", "", f.Purpose, f.Now, m), s.article("purpose"))
 	}
 	v.unless(p.Facility != "", s.article("register"))
 	v.unless(p.Briefed, s.article("briefing"))
@@ -450,7 +470,7 @@ func (s *slow) do(f *ruling.DoFacts) verdict {
 		want := slices.Index(order, f.Standing)
 		if s.text("third-party.release", "consent") != "audience" || want < 0 || reach < want {
 			for _, o := range m.Origins {
-				v.unless(o == f.Own || consent(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now), s.article("third-party"))
+				v.unless(o == f.Own || consent(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now, m), s.article("third-party"))
 			}
 		}
 	case "copy", "translate", "extract":
@@ -470,13 +490,14 @@ func (s *slow) do(f *ruling.DoFacts) verdict {
 		v.unless(f.Deed == "translate" || !slices.Contains(m.Caveats, "no copy"), clause)
 		if mode == "consent" {
 			for _, o := range m.Origins {
-				v.unless(o == f.Own || consent(f.Consents, o, f.Deed, "", f.Purpose, f.Now), clause)
+				v.unless(o == f.Own || consent(f.Consents, o, f.Deed, "", f.Purpose, f.Now, m), clause)
 			}
 		}
 	case "review":
 		v.unless(!f.Person.Left && slices.Contains(f.Person.Offices, act.Registry), s.article("review"))
 	case "show":
 		rank, x := s.content(v, &f.ReadFacts), f.Visit
+		v.unless(s.moves(f.Now), s.article("in-force"))
 		if x == nil || x.Host != f.Own || x.Pact != m.Pact {
 			v[s.article("visits")] = true
 			break
@@ -693,10 +714,20 @@ func (w *world) manifest(x *text) act.Manifest {
 		at := act.MomentOf(w.moment())
 		m.Review = &at
 	}
+	if w.IntN(4) == 0 {
+		for range 1 + w.IntN(2) {
+			m.Lineage = append(m.Lineage, act.Lineage{Of: w.number(m.Origins[w.IntN(len(m.Origins))]), How: "excerpt"})
+		}
+	}
 	if w.IntN(6) == 0 {
 		m.Caveats = []string{"no copy"}
 	}
 	return m
+}
+
+// number is one of two of a party's.
+func (w *world) number(o act.Party) act.Number {
+	return act.Number(o) + oneOf[act.Number](w, "-2016-AAAA-AAAA", "-2016-BBBB-BBBB")
 }
 
 func (w *world) purpose(x *text) string {
@@ -720,7 +751,11 @@ func (w *world) person(x *text, own act.Party) act.Person {
 
 func (w *world) consents(x *text, m act.Manifest) (all []product.Consent) {
 	for range w.IntN(3) {
-		c := act.Consent{Number: m.Number, Deed: oneOf(w, "pass-on", "pass-on", "purpose", "copy", "translate", "extract"), Purpose: often(w, m.Purpose, "gain"), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment())), Uses: 1}
+		number := often(w, m.Number, w.number(oneOf(w, m.Origins...)))
+		if len(m.Lineage) > 0 {
+			number = oneOf(w, number, m.Lineage[0].Of)
+		}
+		c := act.Consent{Number: number, Deed: oneOf(w, "pass-on", "pass-on", "purpose", "copy", "translate", "extract"), Purpose: often(w, m.Purpose, "gain"), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment())), Uses: 1}
 		if c.Deed == "pass-on" {
 			c.Recipient = oneOf(w, append([]act.Party{"ZZ", "YY"}, m.Recipients...)...)
 		}
