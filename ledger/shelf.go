@@ -11,6 +11,10 @@ import (
 // acknowledged acts in other systems.
 var ErrStorage = errors.New("storage failed")
 
+// ErrFull says that the disk has too little room to begin: nothing happened, and
+// the store goes on. What it holds can be read.
+var ErrFull = errors.New("the disk is nearly full: free some space and try again; nothing was entered, and what is kept can be read")
+
 // Shelf keeps the rows of one node's ledger and of what is folded from it.
 // Its methods may be called at the same time.
 type Shelf interface {

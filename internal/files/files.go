@@ -3,10 +3,12 @@
 // An object is staged under staged/, synced, and renamed to kept/ab/<digest>;
 // directories are synced (package durable). Every name is made here from hex
 // digits: names from outside never become paths, and os.Root keeps every
-// access inside the directory.
+// access inside the directory. The last of the disk is left to the ledger: what
+// is kept can be opened, which is entered first, when nothing more is taken in.
 package files
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -24,6 +26,10 @@ import (
 
 // ErrOpenToOthers says that others may look into the directory.
 var ErrOpenToOthers = errors.New("the directory can be read by others: chmod 700 it")
+
+// reserve is left free for the ledger: some tens of thousands of entries beyond
+// the ledger's own reserve.
+const reserve = 64 << 20
 
 // Shelf implements vault.Shelf.
 type Shelf struct{ root *os.Root }
@@ -146,6 +152,9 @@ type staged struct {
 }
 
 func (g *staged) Write(p []byte) (int, error) {
+	if room, err := durable.Room(g.s.root.Name()); err != nil || room < reserve+int64(len(p)) {
+		return 0, cmp.Or(err, vault.ErrFull)
+	}
 	n, err := g.f.WriteAt(p, g.size)
 	g.size += int64(n)
 	return n, failed(err)

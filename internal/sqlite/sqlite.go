@@ -4,11 +4,14 @@
 // AES-256-XTS: a disk or a backup shows nothing but sizes. Commits are durable
 // with synchronous=EXTRA, set before the journal mode, and both are read back.
 // After a failed write the store answers every call with ledger.ErrStorage: it
-// is never tried again in place.
+// is never tried again in place. SQLite tells a full disk as a failed one, so the
+// store asks for room before it begins, and refuses with ledger.ErrFull while
+// there is little.
 package sqlite
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/hkdf"
 	"crypto/sha256"
@@ -21,6 +24,7 @@ import (
 	"strings"
 	"sync"
 
+	"entente/internal/durable"
 	"entente/ledger"
 
 	"github.com/ncruces/go-sqlite3"
@@ -40,10 +44,14 @@ const (
 	applicationID = 0x454e5445 // "ENTE"
 	schema        = 1
 	readers       = 4 // connections that read beside the one that writes
+	// reserve is left free: more than a transaction and the checkpoint of the
+	// write-ahead log behind it take, so that none that began finds the disk full.
+	reserve = 16 << 20
 )
 
 // Store implements ledger.Shelf.
 type Store struct {
+	path  string
 	write chan *conn // holds the one connection that writes
 	reads chan *conn
 	done  chan struct{} // closed by Close
@@ -64,7 +72,7 @@ func Open(path string, key []byte) (*Store, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("opening the database: a key has 32 bytes, not %d", len(key))
 	}
-	s := &Store{write: make(chan *conn, 1), reads: make(chan *conn, readers), done: make(chan struct{})}
+	s := &Store{path: path, write: make(chan *conn, 1), reads: make(chan *conn, readers), done: make(chan struct{})}
 	// SQLite makes files with the process's umask; the database is nobody else's.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -228,6 +236,9 @@ func (s *Store) Update(ctx context.Context, f func(ledger.Rows) error) error {
 		return err
 	}
 	defer func() { s.write <- c }()
+	if room, err := durable.Room(s.path); err != nil || room < reserve {
+		return cmp.Or(err, ledger.ErrFull)
+	}
 	if err := exec(c.begin); err != nil {
 		return s.fail("beginning", err)
 	}
