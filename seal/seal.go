@@ -27,6 +27,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,12 +60,13 @@ const (
 type Terms struct {
 	Pact, Product string
 	Manifest      act.Sum // of the manifest's exact bytes
+	MediaType     string  // as the manifest says it
 	Mode          Mode
 }
 
 // TermsOf returns the terms of a product.
 func TermsOf(m act.Manifest, mode Mode) Terms {
-	return Terms{string(m.Pact), string(m.Number), product.Sum(m), mode}
+	return Terms{string(m.Pact), string(m.Number), product.Sum(m), m.MediaType, mode}
 }
 
 // Key is a party's public key.
@@ -78,7 +80,6 @@ type Options struct {
 	Terms
 	Originator  Key
 	Recipients  []Key
-	MediaType   string
 	SegmentSize int       // 0: 2 MiB
 	Rand        io.Reader // of shares; nil: the system's
 }
@@ -189,6 +190,10 @@ type bound struct {
 	Mode     Mode    `json:"mode"`
 }
 
+// address is where a party's node would give shares to the field's own tools. No
+// public name ends so: who may reach the node says where it is.
+func address(party string) string { return "https://" + strings.ToLower(party) + ".entente.internal" }
+
 func (t Terms) policy() (string, error) {
 	u := sha256.Sum256([]byte("entente product " + t.Product))
 	u[6], u[8] = u[6]&0x0f|0x80, u[8]&0x3f|0x80 // a UUID of version 8: the application's own
@@ -196,7 +201,7 @@ func (t Terms) policy() (string, error) {
 	b, err := marshal(policy{
 		UUID:    h[:8] + "-" + h[8:12] + "-" + h[12:16] + "-" + h[16:20] + "-" + h[20:],
 		Body:    policyBody{[]string{}, []string{}},
-		Entente: bound(t),
+		Entente: bound{t.Pact, t.Product, t.Manifest, t.Mode},
 	})
 	return base64.StdEncoding.EncodeToString(b), err
 }
@@ -247,7 +252,7 @@ func (o Options) shares(random io.Reader) (dek []byte, kas []keyAccess, err erro
 			if err != nil {
 				return nil, nil, err
 			}
-			kas = append(kas, keyAccess{Type: "hybrid-wrapped", URL: "entente:" + k.Party, Protocol: "kas", Wrapped: base64.StdEncoding.EncodeToString(w),
+			kas = append(kas, keyAccess{Type: "hybrid-wrapped", URL: address(k.Party), Protocol: "kas", Wrapped: base64.StdEncoding.EncodeToString(w),
 				Kid: k.Public.ID(), Sid: sid, Binding: bindingOf{"HS256", bind(share, pol)}, Schema: "1.0"})
 		}
 		clear(share)
@@ -357,7 +362,6 @@ type Reader struct {
 	r     io.ReaderAt
 	in    integrity
 	plain int64
-	mime  string
 
 	mu  sync.Mutex
 	gcm cipher.AEAD
@@ -401,7 +405,7 @@ func parse(r io.ReaderAt, size int64, want Terms, c Closed) (*file, error) {
 		e.Type != "split" || e.Method != method{"AES-256-GCM", "", true} || e.Integrity.HashAlg != "GMAC" || e.Integrity.Root.Alg != "HS256",
 		len(f.kas) == 0 || len(f.kas) > maxShares:
 		return nil, fmt.Errorf("%w: of another profile", ErrFormat)
-	case e.Policy != pol:
+	case e.Policy != pol || f.m.Payload.MimeType != want.MediaType:
 		return nil, fmt.Errorf("%w: its terms are not those of the release", ErrTampered)
 	case keys != c.Keys || e.Integrity.Root.Sig != base64.StdEncoding.EncodeToString(c.Root):
 		return nil, fmt.Errorf("%w: its keys or its root are not those of the release", ErrTampered)
@@ -441,7 +445,7 @@ func (in integrity) check(psize, plain int64) ([]byte, error) {
 // share unwraps the share called sid with our key.
 func (f *file) share(sid, party string, k *PrivateKey) ([]byte, error) {
 	for _, ka := range f.kas {
-		if ka.Sid != sid || ka.Kid != k.pub.ID() || ka.URL != "entente:"+party {
+		if ka.Sid != sid || ka.Kid != k.pub.ID() || ka.URL != address(party) {
 			continue
 		}
 		if ka.Type != "hybrid-wrapped" || ka.Binding.Alg != "HS256" {
@@ -485,7 +489,7 @@ func Open(r io.ReaderAt, size int64, want Terms, c Closed, party string, key *Pr
 		return nil, err
 	}
 	in := f.m.Encryption.Integrity
-	return &Reader{r: r, in: in, plain: c.Plain, mime: f.m.Payload.MimeType, gcm: gcm, at: -1}, nil
+	return &Reader{r: r, in: in, plain: c.Plain, gcm: gcm, at: -1}, nil
 }
 
 func (f *file) dek(want Terms, party string, key *PrivateKey, grants []Grant) ([]byte, error) {
@@ -525,9 +529,6 @@ func (f *file) binds(sid string, share []byte) bool {
 
 // Size returns the content's length.
 func (r *Reader) Size() int64 { return r.plain }
-
-// MediaType returns what kind of content it is said to be.
-func (r *Reader) MediaType() string { return r.mime }
 
 // Close forgets the key and the last segment.
 func (r *Reader) Close() error {

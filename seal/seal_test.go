@@ -27,13 +27,13 @@ func key(t testing.TB, b byte) *seal.PrivateKey {
 }
 
 func terms(m seal.Mode) seal.Terms {
-	return seal.Terms{Pact: "kr-jp-2016", Product: "KR-2016-7Q4K-M2XT", Manifest: act.Sum{1}, Mode: m}
+	return seal.Terms{Pact: "kr-jp-2016", Product: "KR-2016-7Q4K-M2XT", Manifest: act.Sum{1}, MediaType: "text/plain", Mode: m}
 }
 
 func closeFor(t testing.TB, mode seal.Mode, content []byte) ([]byte, seal.Closed) {
 	t.Helper()
 	var b bytes.Buffer
-	c, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(mode), SegmentSize: segment, MediaType: "text/plain",
+	c, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(mode), SegmentSize: segment,
 		Originator: seal.Key{Party: "KR", Public: key(t, 1).Public()}, Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}})
 	if err != nil {
 		t.Fatal(err)
@@ -140,10 +140,18 @@ func TestTampered(t *testing.T) {
 			t.Errorf("%d bytes: %v", len(bad), err)
 		}
 	}
-	other := terms(seal.Released)
-	other.Manifest = act.Sum{2}
-	if _, err := seal.Open(bytes.NewReader(b), int64(len(b)), other, c, "JP", key(t, 2)); !errors.Is(err, seal.ErrTampered) {
-		t.Errorf("opened under another manifest: %v", err)
+	for name, change := range map[string]func(*seal.Terms){
+		"pact":       func(o *seal.Terms) { o.Pact = "kr-us-1987" },
+		"product":    func(o *seal.Terms) { o.Product = "KR-2016-0000-0000" },
+		"manifest":   func(o *seal.Terms) { o.Manifest = act.Sum{2} },
+		"media type": func(o *seal.Terms) { o.MediaType = "image/tiff" },
+		"mode":       func(o *seal.Terms) { o.Mode = seal.Lease },
+	} {
+		other := terms(seal.Released)
+		change(&other)
+		if _, err := seal.Open(bytes.NewReader(b), int64(len(b)), other, c, "JP", key(t, 2)); !errors.Is(err, seal.ErrTampered) {
+			t.Errorf("opened under another %s: %v", name, err)
+		}
 	}
 }
 
