@@ -9,9 +9,11 @@ package desk
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -46,8 +48,10 @@ type Server struct {
 	Address   func(*http.Request, act.Party, string) error // sets where a partner is called
 	Verify    func(*http.Request, func(done, all int64)) (act.Head, error)
 	Now       func() time.Time
-	Base      string // URL of the pages; empty: none are served
-	sessions  sessions
+	// Preview decodes a picture from outside and shows it small; nil: pictures are not shown.
+	Preview  func(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error)
+	Base     string // URL of the pages; empty: none are served
+	sessions sessions
 }
 
 // Problem is what a caller is told when something was not done.

@@ -16,7 +16,6 @@ import (
 
 	"entente/act"
 	"entente/atlas"
-	"entente/imagery"
 	"entente/ledger"
 	"entente/pact"
 	"entente/product"
@@ -386,8 +385,8 @@ func (s *Server) show(v *visit, n act.Number, d *productView) error {
 	defer o.Close()
 	d.Shown, d.Duties = true, o.Ruling.Duties
 	switch m := o.Custody.Manifest.MediaType; {
-	case strings.HasPrefix(m, "image/"):
-		img, err := imagery.Preview(o, o.Size(), 1024)
+	case strings.HasPrefix(m, "image/") && s.Preview != nil:
+		img, err := s.Preview(v.r.Context(), o, o.Size(), 1024)
 		if err != nil {
 			d.NoPicture = true
 			return nil

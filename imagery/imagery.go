@@ -4,7 +4,8 @@
 // [Write] writes a picture with its place, [Scene] a large generated one. [Read]
 // finds size and place without touching pixels; [Preview] decodes under
 // limits. Images from outside are hostile until shown otherwise: both refuse
-// what is too large before they make room for it.
+// what is too large before they make room for it, and a [Child] decodes in a
+// confined process.
 package imagery
 
 import (
@@ -29,6 +30,8 @@ const (
 	maxPixels = 100_000_000 // larger than any scene shown whole on a screen
 	maxTags   = 256
 	maxValues = 4096
+	maxDirs   = 256      // a file whose directories form a loop has more
+	maxTile   = 64 << 20 // bytes of one decoded tile
 	// maxPreview bounds the bytes that Preview reads: a scene that is larger is opened, not shown.
 	maxPreview = 256 << 20
 )
@@ -40,6 +43,7 @@ type Box struct{ South, West, North, East float64 }
 const (
 	tagWidth, tagHeight, tagBits, tagCompression, tagPhotometric = 256, 257, 258, 259, 262
 	tagDescription, tagStrips, tagSamples, tagRows, tagCounts    = 270, 273, 277, 278, 279
+	tagTileWidth, tagTileHeight                                  = 322, 323
 	tagScale, tagTiepoint, tagGeoKeys                            = 33550, 33922, 34735
 )
 
@@ -180,19 +184,23 @@ func Read(r io.ReaderAt, size int64) (Header, error) {
 		return bad()
 	}
 	floats := map[uint16][]float64{}
+	tile := [2]int64{1, 1}
 	for e := range count {
 		d := dir[12*e:]
 		tag, typ, n := bo.Uint16(d), bo.Uint16(d[2:]), bo.Uint32(d[4:])
 		switch {
-		case tag == tagWidth || tag == tagHeight:
+		case tag == tagWidth || tag == tagHeight || tag == tagTileWidth || tag == tagTileHeight:
 			v := int(bo.Uint32(d[8:]))
 			if typ == 3 {
 				v = int(bo.Uint16(d[8:]))
 			}
-			if tag == tagWidth {
+			switch tag {
+			case tagWidth:
 				h.Width = v
-			} else {
+			case tagHeight:
 				h.Height = v
+			default:
+				tile[tag-tagTileWidth] = int64(v)
 			}
 		case (tag == tagScale || tag == tagTiepoint) && typ == 12:
 			if n > maxValues {
@@ -210,8 +218,30 @@ func Read(r io.ReaderAt, size int64) (Header, error) {
 	if h.Width < 1 || h.Height < 1 || int64(h.Width)*int64(h.Height) > 1<<33 {
 		return bad()
 	}
+	if tile[0] > maxTile || tile[1] > maxTile || tile[0]*tile[1]*4 > maxTile || !ends(r, bo, at+2+int64(len(dir))) {
+		return bad()
+	}
 	h.Box = place(h, floats[tagScale], floats[tagTiepoint])
 	return h, nil
+}
+
+// ends follows the chain of directories from the link at an offset.
+func ends(r io.ReaderAt, bo binary.ByteOrder, link int64) bool {
+	var b [4]byte
+	for range maxDirs {
+		if n, _ := r.ReadAt(b[:], link); n < 4 {
+			return false
+		}
+		at := int64(bo.Uint32(b[:]))
+		if at == 0 {
+			return true
+		}
+		if n, _ := r.ReadAt(b[:2], at); n < 2 {
+			return false
+		}
+		link = at + 2 + 12*int64(bo.Uint16(b[:]))
+	}
+	return false
 }
 
 func place(h Header, scale, tie []float64) *Box {
@@ -233,24 +263,37 @@ func place(h Header, scale, tie []float64) *Box {
 	return b
 }
 
+// errLarge says so before anything is read.
+var errLarge = fmt.Errorf("%w: it is larger than %d MiB", ErrPicture, maxPreview>>20)
+
 // Preview decodes a picture of at most most pixels a side. TIFF, PNG and JPEG
-// are read; anything else, or anything too large, is ErrPicture.
-func Preview(r io.ReaderAt, size int64, most int) (img image.Image, err error) {
+// are read; anything else, or anything too large, is ErrPicture. Bytes from
+// outside are decoded by a [Child].
+func Preview(r io.ReaderAt, size int64, most int) (image.Image, error) {
+	if size > maxPreview {
+		return nil, errLarge
+	}
+	all := make([]byte, size)
+	if n, err := r.ReadAt(all, 0); int64(n) < size {
+		return nil, err
+	}
+	return preview(all, most)
+}
+
+func preview(all []byte, most int) (img *image.NRGBA, err error) {
 	defer func() {
 		if recover() != nil { // a decoder's panic is one more way of being no picture
 			img, err = nil, ErrPicture
 		}
 	}()
-	if size > maxPreview {
-		return nil, fmt.Errorf("%w: it is larger than %d MiB", ErrPicture, maxPreview>>20)
-	}
-	all := make([]byte, size)
-	if n, rerr := r.ReadAt(all, 0); int64(n) < size {
-		return nil, rerr
-	}
-	c, _, err := image.DecodeConfig(bytes.NewReader(all))
-	if err != nil || int64(c.Width)*int64(c.Height) > maxPixels || c.Width < 1 || c.Height < 1 {
+	c, format, err := image.DecodeConfig(bytes.NewReader(all))
+	if err != nil || int64(c.Width)*int64(c.Height) > maxPixels || c.Width < 1 || c.Height < 1 || most < 1 {
 		return nil, ErrPicture
+	}
+	if format == "tiff" {
+		if _, err := Read(bytes.NewReader(all), int64(len(all))); err != nil {
+			return nil, err
+		}
 	}
 	full, _, err := image.Decode(bytes.NewReader(all))
 	if err != nil {
@@ -260,7 +303,7 @@ func Preview(r io.ReaderAt, size int64, most int) (img image.Image, err error) {
 }
 
 // shrink takes every so many pixels: a preview is for recognising a scene.
-func shrink(img image.Image, most int) image.Image {
+func shrink(img image.Image, most int) *image.NRGBA {
 	b := img.Bounds()
 	step := max(1, (max(b.Dx(), b.Dy())+most-1)/most)
 	out := image.NewNRGBA(image.Rect(0, 0, max(1, b.Dx()/step), max(1, b.Dy()/step)))

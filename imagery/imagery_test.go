@@ -60,6 +60,11 @@ func TestScene(t *testing.T) {
 }
 
 func TestNoPicture(t *testing.T) {
+	for _, b := range [][]byte{looped(t), tiled(t)} {
+		if _, err := imagery.Read(bytes.NewReader(b), int64(len(b))); !errors.Is(err, imagery.ErrPicture) {
+			t.Errorf("a loop of directories, or a tile of eight GiB, is read: %v", err)
+		}
+	}
 	for _, b := range [][]byte{nil, []byte("text"), []byte("II*\x00\xff\xff\xff\x7f"), picture(t)[:60]} {
 		if _, err := imagery.Preview(bytes.NewReader(b), int64(len(b)), 100); !errors.Is(err, imagery.ErrPicture) {
 			t.Errorf("%d bytes: %v", len(b), err)

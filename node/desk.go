@@ -26,7 +26,7 @@ func (n *Node) Desk(base string) *desk.Server {
 		Verify: func(r *http.Request, progress func(done, all int64)) (act.Head, error) {
 			return n.Verify(r.Context(), progress)
 		},
-		Now: n.seams.Now, Base: base,
+		Now: n.seams.Now, Preview: n.seams.Preview, Base: base,
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -47,6 +48,9 @@ type Seams struct {
 	Random  io.Reader
 	Connect func(ctx context.Context, address string) (net.Conn, error)
 	Log     *slog.Logger
+	// Preview shows a picture from outside small: imagery.Child does, in a confined
+	// process. nil: pictures are not shown.
+	Preview func(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error)
 }
 
 // World returns the real one.

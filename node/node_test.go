@@ -76,6 +76,7 @@ func start(t *testing.T, p act.Party) *partyNode {
 func (n *partyNode) serve(t *testing.T) {
 	t.Helper()
 	seams := node.World(slog.New(slog.DiscardHandler))
+	seams.Preview = preview
 	var err error
 	if n.Node, err = node.Open(t.Context(), n.dir, n.secret, seams); err != nil {
 		t.Fatal(err)

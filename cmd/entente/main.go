@@ -62,6 +62,7 @@ type cli struct {
 	Ledger     ledgerCmd     `cmd:"" help:"Verify, rebuild and show the ledger."`
 	Desk       deskCmd       `cmd:"" help:"Print a one-time link to the desk for a person."`
 	Doctor     doctorCmd     `cmd:"" help:"Look for what is wrong with this node and its machine."`
+	Decode     decodeCmd     `cmd:"" hidden:"" help:"Make the small copy of one picture: the node starts this, confined."`
 	Demo       demoCmd       `cmd:"" help:"Run Seoul and Tokyo on this machine and watch them share real data."`
 	Complete   completeCmd   `cmd:"" help:"Print a completion script: entente complete bash > /etc/bash_completion.d/entente"`
 }
@@ -189,7 +190,11 @@ func (a *app) secret(fresh bool) (node.Secret, error) {
 }
 
 func (a *app) world(level slog.Level) node.Seams {
-	return node.World(slog.New(slog.NewTextHandler(a.errs, &slog.HandlerOptions{Level: level})))
+	w := node.World(slog.New(slog.NewTextHandler(a.errs, &slog.HandlerOptions{Level: level})))
+	if c, err := decoder(); err == nil {
+		w.Preview = c.Preview
+	}
+	return w
 }
 
 // client reaches the node: the one that serves, or, when none does, the folder

@@ -309,6 +309,11 @@ func (doctorCmd) Run(a *app) error {
 	add("no swap that could hold content", bytes.Count(swaps, []byte("\n")) <= 1, "encrypt the swap, or turn it off: swapoff -a")
 	core, _ := os.ReadFile("/proc/sys/kernel/core_pattern")
 	add("no core dumps that could hold content", !strings.HasPrefix(string(core), "|") || !coreAllowed(), "set 'ulimit -c 0' for the node")
+	missing := "this program does not find itself"
+	if c, err := decoder(); err == nil {
+		missing = c.Missing(a.ctx)
+	}
+	add("pictures are decoded in a confined process", missing == "", missing)
 	evidence, _ := filepath.Glob(filepath.Join(a.Dir, "evidence", "*"))
 	add("no evidence against a ledger is kept", len(evidence) == 0, "read it, and settle it with the partner: "+filepath.Join(a.Dir, "evidence"))
 	err = a.client(func(c *desk.Client) error {
