@@ -18,6 +18,7 @@ import (
 // floors lists the packages from the ground up: a package imports only those of
 // earlier lines.
 var floors = [][]string{
+	{"internal/point"},
 	{"act", "atlas", "imagery", "vault", "internal/durable"},
 	{"marking"},
 	{"party"},

@@ -11,6 +11,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/internal/point"
 	"entente/ledger"
 	"entente/vault"
 )
@@ -94,6 +95,7 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 	if err := in.Keep(ctx); err != nil {
 		return err
 	}
+	point.At("after fetching content")
 	s.d.fetched(a.Number, 0, 0)
 	return s.d.Intake.Arrived(ctx, a.Number)
 }
@@ -186,6 +188,7 @@ func (s *session) give(ctx context.Context, w want) error {
 		if _, err := f.ReadAt(buf[:n], int64(i)*vault.BlockSize); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
+		point.At("before giving a block")
 		if err := s.w.write(kindBlock, binary.BigEndian.AppendUint32(nil, uint32(i)), buf[:n]); err != nil {
 			return err
 		}

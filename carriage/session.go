@@ -9,6 +9,7 @@ import (
 
 	"entente/act"
 	"entente/intake"
+	"entente/internal/point"
 	"entente/ledger"
 	"entente/vault"
 )
@@ -231,6 +232,7 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	o.shown, o.acts = d.Now(), len(del.Acts)
+	point.At("after an offer")
 	return true, nil
 }
 
@@ -240,6 +242,7 @@ func (o *offering) taken(t took) error {
 	if t.Next != o.next+int64(o.acts) {
 		return fmt.Errorf("%s took %d acts of ours, and %d were sent", p, t.Next, o.next+int64(o.acts))
 	}
+	point.At("after an answer came")
 	o.next, o.at = t.Next, t.Seen
 	o.s.d.carried(p, o.next)
 	return nil
@@ -322,6 +325,7 @@ func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
 		}
 		return err
 	}
+	point.At("before answering the partner")
 	return s.answerTook(ctx)
 }
 

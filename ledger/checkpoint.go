@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"entente/act"
+	"entente/internal/point"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -45,6 +46,7 @@ func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, act.Head, error) {
 	if err != nil {
 		return nil, head, fmt.Errorf("signing the checkpoint of %d entries: %w", head.Size, err)
 	}
+	point.At("after signing a checkpoint")
 	err = l.Update(ctx, func(tx *Tx) error {
 		if b, err := tx.Get(tableSigned, be(head.Size)); err != nil || b != nil {
 			signed = b

@@ -15,6 +15,7 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/house"
+	"entente/internal/point"
 	"entente/ledger"
 	"entente/product"
 	"entente/ruling"
@@ -134,6 +135,7 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	case r.controlled(cu) && grants == nil:
 		return nil, ErrAsked
 	}
+	point.At("after entering an opening")
 	f, err := r.Vault.Open(ctx, vault.Digest(cu.Seal.Vault))
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", n, err)

@@ -19,6 +19,7 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/house"
+	"entente/internal/point"
 	"entente/ledger"
 	"entente/pact"
 	"entente/product"
@@ -246,6 +247,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 	if err != nil {
 		return Slip{}, fmt.Errorf("sealing %s: %w", n, err)
 	}
+	point.At("after sealing")
 	slip := Slip{Number: n, To: c.manifest.Recipients, Sealed: sealed.Size}
 	kind := act.ProductReleased
 	if c.ruling.SecondPerson {

@@ -23,6 +23,7 @@ import (
 	"iter"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -139,6 +140,8 @@ type Shelf interface {
 	Remove(ctx context.Context, d Digest) error
 	// List names the kept objects.
 	List(ctx context.Context) iter.Seq2[Digest, error]
+	// Begun names the staged objects that were not kept or discarded.
+	Begun(ctx context.Context) ([]string, error)
 }
 
 // Staged is an object in the making. One goroutine uses it.
@@ -169,6 +172,12 @@ var (
 	// ErrStorage says that a write or a sync failed, so that what is on the disk is
 	// not known any more. It is never retried in place: the node stops.
 	ErrStorage = errors.New("the disk failed: check it, then start the node again; what was acknowledged is kept")
+)
+
+// Staged objects are named apart by how they come in.
+const (
+	outgoing = "w-" // written here, as a stream: worthless when it breaks off
+	incoming = "r-" // received, by its digest: goes on where it was cut
 )
 
 // Vault keeps sealed objects on a shelf.
@@ -239,7 +248,7 @@ type Writer struct {
 
 // Writer begins an object. name is the caller's own, unique among those in the making.
 func (v *Vault) Writer(ctx context.Context, name string) (*Writer, error) {
-	s, err := v.stage(ctx, "w-"+name)
+	s, err := v.stage(ctx, outgoing+name)
 	if err != nil {
 		return nil, err
 	}
@@ -377,9 +386,27 @@ func (v *Vault) Verify(ctx context.Context, d Digest) error {
 // Remove removes a kept object; one that is not there is no error.
 func (v *Vault) Remove(ctx context.Context, d Digest) error { return v.shelf.Remove(ctx, d) }
 
-// Sweep removes the objects that keep does not want: bytes that a crash left
-// with nothing pointing at them.
+// Sweep removes the objects that keep does not want, and what is staged for
+// none that it wants: bytes that a crash left with nothing pointing at them.
+// Nothing may be in the making meanwhile.
 func (v *Vault) Sweep(ctx context.Context, keep func(Digest) bool) (removed int, err error) {
+	begun, err := v.shelf.Begun(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, name := range begun {
+		if d, err := ParseDigest(strings.TrimPrefix(name, incoming)); err == nil && keep(d) {
+			continue // Receive goes on with it
+		}
+		s, err := v.stage(ctx, name)
+		if err == nil {
+			err = s.Discard()
+		}
+		if err != nil {
+			return removed, err
+		}
+		removed++
+	}
 	for d, err := range v.shelf.List(ctx) {
 		if err != nil {
 			return removed, err
@@ -458,7 +485,7 @@ func (v *Vault) receive(ctx context.Context, d Digest, b Blocks) (*Incoming, err
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
-	s, err := v.stage(ctx, "r-"+d.String())
+	s, err := v.stage(ctx, incoming+d.String())
 	if err != nil {
 		return nil, err
 	}

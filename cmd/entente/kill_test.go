@@ -3,20 +3,28 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"entente/act"
 	"entente/demo"
 	"entente/desk"
+	"entente/internal/point"
 	"entente/product"
+	"entente/reading"
 	"entente/release"
 )
 
@@ -24,9 +32,27 @@ import (
 func TestMain(m *testing.M) {
 	// The decoder has no environment.
 	if os.Getenv("ENTENTE_TEST_MAIN") == "1" || len(os.Args) == 2 && os.Args[1] == "decode" {
+		dieAt(os.Getenv("ENTENTE_TEST_DIE"))
 		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
+}
+
+// dieAt has this process kill itself at a named point, at its n-th passing: "3 after a commit".
+func dieAt(order string) {
+	times, name, ok := strings.Cut(order, " ")
+	n, err := strconv.ParseInt(times, 10, 64)
+	if !ok || err != nil {
+		return
+	}
+	var left atomic.Int64
+	left.Store(n)
+	point.Reached = func(reached string) {
+		if reached == name && left.Add(-1) == 0 {
+			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {} // nothing more happens here while the signal is on its way
+		}
+	}
 }
 
 // proc is a node in a process of its own.
@@ -36,8 +62,14 @@ type proc struct {
 	dir, key string
 	port     string
 	cmd      *exec.Cmd
+	died     chan struct{} // closed when cmd has ended
 	log      bytes.Buffer
 	c        *desk.Client
+
+	tries  int
+	acked  map[string]bool     // titles of acknowledged releases
+	opened map[act.Number]bool // acknowledged openings and destructions
+	gone   map[act.Number]bool
 }
 
 func (p *proc) command(args ...string) *exec.Cmd {
@@ -58,26 +90,46 @@ func newProc(t *testing.T, party string) *proc {
 		t.Fatalf("init: %v\n%s", err, out)
 	}
 	p.c = desk.Dial(filepath.Join(p.dir, "desk.sock"))
-	p.start()
+	p.acked, p.opened, p.gone = map[string]bool{}, map[act.Number]bool{}, map[act.Number]bool{}
+	p.start("")
 	t.Cleanup(p.kill)
 	return p
 }
 
-func (p *proc) start() {
+// start starts the node. order, if there is one, has it kill itself (dieAt).
+func (p *proc) start(order string) {
 	p.t.Helper()
 	p.log.Reset()
 	p.cmd = p.command("serve", "--listen", "127.0.0.1:"+p.port)
+	p.cmd.Env = append(p.cmd.Env, "ENTENTE_TEST_DIE="+order)
 	p.cmd.Stderr = &p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+	cmd, died := p.cmd, make(chan struct{})
+	p.died = died
+	go func() {
+		_ = cmd.Wait()
+		close(died)
+	}()
 }
 
 func (p *proc) kill() {
-	if p.cmd != nil {
-		_ = p.cmd.Process.Signal(syscall.SIGKILL)
-		_ = p.cmd.Wait()
-		p.cmd = nil
+	_ = p.cmd.Process.Signal(syscall.SIGKILL)
+	<-p.died
+}
+
+// dead reports whether the node has ended; it must have killed itself.
+func (p *proc) dead() bool {
+	p.t.Helper()
+	select {
+	case <-p.died:
+		if w := p.cmd.ProcessState.Sys().(syscall.WaitStatus); !w.Signaled() || w.Signal() != syscall.SIGKILL {
+			p.t.Fatalf("%s ended by itself: %v\n%s", p.party, p.cmd.ProcessState, p.log.String())
+		}
+		return true
+	default:
+		return false
 	}
 }
 
@@ -98,17 +150,41 @@ func (p *proc) up() bool {
 	return p.c.Get(p.t.Context(), "/v1/card", &v) == nil
 }
 
-// TestKill kills either node at random moments while both release, large and
-// small; at the end everything that was acknowledged is on the other side once,
-// and both ledgers verify and agree.
+// points are the names of all points in the program's own text, so that none
+// can be added and not be killed at.
+func points(t *testing.T) (all []string) {
+	t.Helper()
+	call := regexp.MustCompile(`\bpoint\.At\("([^"]+)"\)`)
+	err := fs.WalkDir(os.DirFS("../.."), ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		b, err := os.ReadFile(filepath.Join("../..", path))
+		for _, m := range call.FindAllSubmatch(b, -1) {
+			all = append(all, string(m[1]))
+		}
+		return err
+	})
+	if err != nil || len(all) < 10 {
+		t.Fatalf("%d points are named in the program: %v", len(all), err)
+	}
+	return all
+}
+
+// TestKill kills either node while both release, read and destroy, large and
+// small: at every named point, at least three times on each side, and at random
+// moments, 200 times in all. At the end everything that was acknowledged is on
+// the other side once, whatever was kept is whole, both ledgers verify and
+// agree, and nothing half done is left.
 func TestKill(t *testing.T) {
-	kills := 200
+	rounds, kills := 3, 200
 	if testing.Short() {
-		kills = 20
+		rounds, kills = 1, 40
 	}
 	rnd := rand.New(rand.NewPCG(20161123, 1))
 	kr, jp := newProc(t, "KR"), newProc(t, "JP")
-	for _, p := range []*proc{kr, jp} {
+	both := []*proc{kr, jp}
+	for _, p := range both {
 		p.wait("it answers", p.up)
 	}
 	for _, x := range []struct{ own, other *proc }{{kr, jp}, {jp, kr}} {
@@ -121,71 +197,194 @@ func TestKill(t *testing.T) {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	acked := map[*proc]map[string]bool{kr: {}, jp: {}}
-	for i := range kills {
-		p := []*proc{kr, jp}[rnd.IntN(2)]
+	began := time.Now()
+	n := killAtPoints(t, both, rounds, rnd)
+	t.Logf("%d kills at %d named points, in %v", n, len(points(t)), time.Since(began).Round(time.Millisecond))
+	for range kills - n {
+		p, victim := both[rnd.IntN(2)], both[rnd.IntN(2)]
 		p.wait("it answers", p.up)
-		done, large := make(chan string, 1), rnd.IntN(8) == 0
-		go func() { done <- p.try(i, large) }()
+		done := make(chan struct{})
+		go func() { p.work(rnd.IntN(8) == 0, false); close(done) }()
 		time.Sleep(time.Duration(rnd.IntN(30)) * time.Millisecond)
-		victim := []*proc{kr, jp}[rnd.IntN(2)]
 		victim.kill()
-		if title := <-done; title != "" {
-			acked[p][title] = true
-		}
-		victim.start()
+		<-done
+		victim.start("")
 	}
+	t.Logf("%d kills in %v", max(n, kills), time.Since(began).Round(time.Millisecond))
 	for _, x := range []struct{ own, other *proc }{{kr, jp}, {jp, kr}} {
-		x.own.wait("every release is received", func() bool {
-			var v desk.StatusView
-			err := x.own.c.Get(t.Context(), "/v1/status", &v)
-			return err == nil && v.Out == v.Receipts
-		})
-		sent, got := x.own.titles("out"), x.other.titles("in")
-		for title := range acked[x.own] {
-			if sent[title] != 1 || got[title] != 1 {
-				t.Errorf("%s: acknowledged, kept %d times, arrived %d times", title, sent[title], got[title])
-			}
-		}
-		if fmt.Sprint(sent) != fmt.Sprint(got) {
-			t.Errorf("%s sent %v\nthe other side has %v", x.own.party, sent, got)
-		}
-		t.Logf("%s: %d releases acknowledged, %d kept", x.own.party, len(acked[x.own]), len(sent))
-		if out, err := x.own.command("ledger", "verify").CombinedOutput(); err != nil {
-			t.Errorf("%s: %v\n%s", x.own.party, err, out)
-		}
+		settled(t, x.own, x.other)
 	}
 }
 
-// try releases one product and returns its title when that was acknowledged.
-func (p *proc) try(i int, large bool) string {
+// killAtPoints has both nodes kill themselves at each point, and returns how often they did.
+func killAtPoints(t *testing.T, both []*proc, rounds int, rnd *rand.Rand) (kills int) {
+	orders := map[*proc][]string{}
+	for _, p := range both {
+		for range rounds {
+			for _, name := range points(t) {
+				orders[p] = append(orders[p], fmt.Sprint(1+rnd.IntN(3))+" "+name)
+			}
+		}
+		p.kill()
+		p.start(orders[p][0])
+	}
+	for i, since := 0, time.Now(); len(orders[both[0]])+len(orders[both[1]]) > 0; i++ {
+		for _, p := range both {
+			p.work(i%3 == 0, i%2 == 0)
+			for _, q := range both {
+				if !q.dead() {
+					continue
+				}
+				since = time.Now()
+				if orders[q] = orders[q][1:]; len(orders[q]) > 0 {
+					q.start(orders[q][0])
+				} else {
+					q.start("")
+				}
+				kills++
+			}
+		}
+		if time.Since(since) > 90*time.Second {
+			t.Fatalf("%s or %s is never reached", orders[both[0]], orders[both[1]])
+		}
+	}
+	return kills
+}
+
+// work releases, opens and destroys, and notes what was acknowledged.
+func (p *proc) work(large, destroy bool) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
-	d := release.Draft{As: "officer", Pact: "kr-jp-2016", Title: fmt.Sprintf("%s %d", p.party, i), Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: map[string]string{"KR": "군사II급비밀", "JP": "秘"}[p.party], MediaType: "text/plain"}
-	n := 100
+	p.tries++
+	d := release.Draft{As: "officer", Pact: "kr-jp-2016", Title: fmt.Sprintf("%s %d", p.party, p.tries), Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: map[string]string{"KR": "군사II급비밀", "JP": "秘"}[p.party], MediaType: "text/plain"}
 	if large {
-		n = 3 << 20
+		d.Title += " large"
 	}
-	_, err := p.c.Release(ctx, d, strings.NewReader(strings.Repeat("x", n)))
+	_, err := p.c.Release(ctx, d, strings.NewReader(text(d.Title)))
 	var refused *desk.Problem
 	if errors.As(err, &refused) && refused.Kind == "refused" {
 		p.t.Logf("%s: %v", d.Title, err)
 	}
-	if err != nil {
-		return ""
+	if err == nil {
+		p.acked[d.Title] = true
 	}
-	return d.Title
+	var in []product.Custody
+	if err := p.c.Get(ctx, desk.Path("/v1/products", "box", "in"), &in); err != nil {
+		return
+	}
+	for _, cu := range in {
+		n := cu.Manifest.Number
+		if _, here := cu.Received[act.Party(p.party)]; !here || cu.Destroyed[act.Party(p.party)] != nil {
+			continue
+		}
+		var got bytes.Buffer
+		err := p.c.Open(ctx, desk.OpenAsk{Number: n, As: "analyst"}, &got, func(desk.Opened) {})
+		if err == nil && got.String() != text(cu.Manifest.Title) {
+			p.t.Errorf("%s opens %q and reads something else", p.party, cu.Manifest.Title)
+		}
+		p.opened[n] = p.opened[n] || err == nil
+		if destroy {
+			var v any
+			if err := p.c.Post(ctx, "/v1/do", desk.DeedAsk{Number: n, Deed: reading.Deed{As: "registrar", Deed: "destroy", Method: "erase"}}, &v); err == nil {
+				p.gone[n] = true
+			}
+		}
+		return
+	}
 }
 
-// titles counts the products in a box by title.
-func (p *proc) titles(box string) map[string]int {
+// text is the content of a product, by its title: large ones are fetched block by block.
+func text(title string) string {
+	if strings.HasSuffix(title, "large") {
+		return strings.Repeat(title+"\n", 200_000)
+	}
+	return title
+}
+
+// settled checks what has become of all that own released and the other received.
+func settled(t *testing.T, own, other *proc) {
+	t.Helper()
+	for _, p := range []*proc{own, other} {
+		p.wait("all is carried", func() bool {
+			var v desk.StatusView
+			err := p.c.Get(t.Context(), "/v1/status", &v)
+			return err == nil && v.Out == v.Receipts && len(v.Partners) == 1 && v.Partners[0].Waiting == 0
+		})
+	}
+	sent, got := own.products("out"), other.products("in")
+	titles := map[string]int{}
+	for n, cu := range sent {
+		titles[cu.Manifest.Title]++
+		there := got[n]
+		if a, b := told(t, cu), told(t, there); a != b {
+			t.Errorf("%s says %s\n%s says %s", own.party, a, other.party, b)
+		}
+		if other.opened[n] && len(cu.Openings) == 0 || other.gone[n] && cu.Destroyed[act.Party(other.party)] == nil {
+			t.Errorf("%s: what %s did with it was acknowledged, and %s does not know", n, other.party, own.party)
+		}
+	}
+	if len(got) != len(sent) {
+		t.Errorf("%s sent %d products, %s has %d", own.party, len(sent), other.party, len(got))
+	}
+	for title := range own.acked {
+		if titles[title] != 1 {
+			t.Errorf("%s: acknowledged, kept %d times", title, titles[title])
+		}
+	}
+	t.Logf("%s: %d releases acknowledged, %d kept; %d opened and %d destroyed by %s", own.party, len(own.acked), len(sent), len(other.opened), len(other.gone), other.party)
+	if out, err := own.command("ledger", "verify").CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s", own.party, err, out)
+	}
+	own.whole()
+}
+
+// told is what both sides must say alike of a product.
+func told(t *testing.T, cu product.Custody) string {
+	b, err := json.Marshal([]any{cu.Manifest, cu.Seal, cu.Released, cu.Openings, cu.Destroyed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// whole restarts the node and looks into its vault: every product that was not
+// destroyed is there, and nothing else.
+func (p *proc) whole() {
+	p.t.Helper()
+	p.kill()
+	p.start("")
+	p.wait("it answers", p.up)
+	want := map[string]bool{}
+	for _, cu := range p.products("") {
+		if cu.Destroyed[act.Party(p.party)] == nil {
+			want[cu.Seal.Vault.String()] = true
+		}
+	}
+	kept := 0
+	err := filepath.WalkDir(filepath.Join(p.dir, "vault"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		kept++
+		if !want[d.Name()] {
+			p.t.Errorf("%s keeps %s, which nothing needs", p.party, path)
+		}
+		return nil
+	})
+	if err != nil || kept < len(want) {
+		p.t.Errorf("%s keeps %d of %d objects: %v", p.party, kept, len(want), err)
+	}
+}
+
+// products reads a box by control number.
+func (p *proc) products(box string) map[act.Number]product.Custody {
 	var all []product.Custody
 	if err := p.c.Get(p.t.Context(), desk.Path("/v1/products", "box", box), &all); err != nil {
 		p.t.Fatal(err)
 	}
-	n := map[string]int{}
+	n := map[act.Number]product.Custody{}
 	for _, cu := range all {
-		n[cu.Manifest.Title]++
+		n[cu.Manifest.Number] = cu
 	}
 	return n
 }

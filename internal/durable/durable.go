@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"os"
 	"path"
+
+	"entente/internal/point"
 )
 
 // WriteFile writes data to name, whole or not at all. The file is its owner's alone.
@@ -29,9 +31,11 @@ func WriteFile(root *os.Root, name string, data []byte) (err error) {
 
 // Rename moves a synced file to its place.
 func Rename(root *os.Root, from, to string) error {
+	point.At("before a rename")
 	if err := root.Rename(from, to); err != nil {
 		return fmt.Errorf("moving %s: %w", to, err)
 	}
+	point.At("after a rename")
 	err := SyncDir(root, path.Dir(to))
 	if path.Dir(from) != path.Dir(to) {
 		err = errors.Join(err, SyncDir(root, path.Dir(from)))

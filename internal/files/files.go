@@ -21,6 +21,7 @@ import (
 	"syscall"
 
 	"entente/internal/durable"
+	"entente/internal/point"
 	"entente/vault"
 )
 
@@ -107,6 +108,7 @@ func (s *Shelf) Open(_ context.Context, d vault.Digest) (vault.File, error) {
 
 // Remove implements vault.Shelf.
 func (s *Shelf) Remove(_ context.Context, d vault.Digest) error {
+	point.At("before removing an object")
 	if err := s.root.Remove(place(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing an object: %w", err)
 	} else if err != nil {
@@ -137,6 +139,20 @@ func (s *Shelf) List(ctx context.Context) iter.Seq2[vault.Digest, error] {
 	}
 }
 
+// Begun implements vault.Shelf.
+func (s *Shelf) Begun(_ context.Context) (names []string, err error) {
+	all, err := fs.ReadDir(s.root.FS(), "staged")
+	if err != nil {
+		return nil, fmt.Errorf("listing the vault: %w", err)
+	}
+	for _, e := range all {
+		if name, err := hex.DecodeString(e.Name()); err == nil { // else not ours: left alone
+			names = append(names, string(name))
+		}
+	}
+	return names, nil
+}
+
 type file struct {
 	*os.File
 	size int64
@@ -157,6 +173,7 @@ func (g *staged) Write(p []byte) (int, error) {
 	}
 	n, err := g.f.WriteAt(p, g.size)
 	g.size += int64(n)
+	point.At("after staging")
 	return n, failed(err)
 }
 

@@ -88,6 +88,15 @@ func (s *vaultShelf) List(ctx context.Context) iter.Seq2[vault.Digest, error] {
 	}
 }
 
+// Begun implements vault.Shelf.
+func (s *vaultShelf) Begun(_ context.Context) (names []string, err error) {
+	err = s.d.do(s.life, List, func() error { names = sorted(s.d.stage); return nil })
+	if err != nil {
+		return nil, fmt.Errorf("listing the vault: %w", err)
+	}
+	return names, nil
+}
+
 type file struct {
 	*bytes.Reader
 	s *vaultShelf

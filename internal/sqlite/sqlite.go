@@ -25,6 +25,7 @@ import (
 	"sync"
 
 	"entente/internal/durable"
+	"entente/internal/point"
 	"entente/ledger"
 
 	"github.com/ncruces/go-sqlite3"
@@ -261,9 +262,11 @@ func (s *Store) Update(ctx context.Context, f func(ledger.Rows) error) error {
 		}
 		return err
 	}
+	point.At("before a commit")
 	if err := exec(c.commit); err != nil {
 		return s.fail("committing", err)
 	}
+	point.At("after a commit")
 	return nil
 }
 

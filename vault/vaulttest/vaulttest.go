@@ -19,6 +19,10 @@ func Run(t *testing.T, open func(t *testing.T, dir string) vault.Shelf) {
 		dir := t.TempDir()
 		resume(t, func() *vault.Vault { return vault.New(open(t, dir)) })
 	})
+	t.Run("sweep", func(t *testing.T) {
+		dir := t.TempDir()
+		sweep(t, func() vault.Shelf { return open(t, dir) })
+	})
 	t.Run("twice", func(t *testing.T) { twice(t, vault.New(open(t, t.TempDir()))) })
 }
 
@@ -186,5 +190,50 @@ func resume(t *testing.T, open func() *vault.Vault) {
 	}
 	if !bytes.Equal(read(t, open(), d), whole) {
 		t.Error("it came back changed")
+	}
+}
+
+// sweep: what was begun and broke off goes, what may still arrive stays.
+func sweep(t *testing.T, shelf func() vault.Shelf) {
+	v := vault.New(shelf())
+	whole := content(vault.BlockSize + 9)
+	d, _, err := v.Put(t.Context(), "x", bytes.NewReader(whole))
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks, err := v.Blocks(t.Context(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := func(vault.Digest) bool { return false }
+	if _, err := v.Sweep(t.Context(), none); err != nil {
+		t.Fatal(err)
+	}
+	in, err := v.Receive(t.Context(), d, blocks)
+	if err == nil {
+		err = errors.Join(in.Write(0, whole[:vault.BlockSize]), in.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := v.Writer(t.Context(), "y")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(whole); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		keep  func(vault.Digest) bool
+		begun int
+	}{{func(q vault.Digest) bool { return q == d }, 1}, {none, 0}} {
+		again := shelf()
+		n, err := vault.New(again).Sweep(t.Context(), c.keep)
+		if err != nil || n != 1 {
+			t.Errorf("swept %d of 1: %v", n, err)
+		}
+		if begun, err := again.Begun(t.Context()); err != nil || len(begun) != c.begun {
+			t.Errorf("%q is left: %v", begun, err)
+		}
 	}
 }
