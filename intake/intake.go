@@ -33,8 +33,8 @@ var ErrGap = errors.New("an earlier act is missing")
 
 // Delivery is what a partner hands over at once. It is trusted by nobody yet.
 type Delivery struct {
-	From       act.Party      `json:"-"`              // as the carriage knows it
-	Channel    string         `json:"-"`              // how it came; empty: electronic, the sender on the line
+	From       act.Party      `json:"-"`               // as the carriage knows it
+	Channel    string         `json:"-"`               // how it came; empty: electronic, the sender on the line
 	Late       bool           `json:"-"`               // it passed other hands: the sender is not on the line
 	Bases      []ledger.Basis `json:"bases,omitempty"` // growth from each head that we may have seen last, where it is late
 	Checkpoint []byte         `json:"checkpoint"`      // of the sender's ledger, signed

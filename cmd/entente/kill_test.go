@@ -1,3 +1,5 @@
+//go:build !race
+
 package main
 
 import (
@@ -12,9 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -22,38 +22,10 @@ import (
 	"entente/act"
 	"entente/demo"
 	"entente/desk"
-	"entente/internal/point"
 	"entente/product"
 	"entente/reading"
 	"entente/release"
 )
-
-// TestMain lets the test binary be the program: the kill test runs it.
-func TestMain(m *testing.M) {
-	// The decoder has no environment.
-	if os.Getenv("ENTENTE_TEST_MAIN") == "1" || len(os.Args) == 2 && os.Args[1] == "decode" {
-		dieAt(os.Getenv("ENTENTE_TEST_DIE"))
-		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
-	}
-	os.Exit(m.Run())
-}
-
-// dieAt has this process kill itself at a named point, at its n-th passing: "3 after a commit".
-func dieAt(order string) {
-	times, name, ok := strings.Cut(order, " ")
-	n, err := strconv.ParseInt(times, 10, 64)
-	if !ok || err != nil {
-		return
-	}
-	var left atomic.Int64
-	left.Store(n)
-	point.Reached = func(reached string) {
-		if reached == name && left.Add(-1) == 0 {
-			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
-			select {} // nothing more happens here while the signal is on its way
-		}
-	}
-}
 
 // proc is a node in a process of its own.
 type proc struct {
@@ -201,10 +173,10 @@ func TestKill(t *testing.T) {
 	n := killAtPoints(t, both, rounds, rnd)
 	t.Logf("%d kills at %d named points, in %v", n, len(points(t)), time.Since(began).Round(time.Millisecond))
 	for range kills - n {
-		p, victim := both[rnd.IntN(2)], both[rnd.IntN(2)]
+		p, victim, large := both[rnd.IntN(2)], both[rnd.IntN(2)], rnd.IntN(8) == 0
 		p.wait("it answers", p.up)
 		done := make(chan struct{})
-		go func() { p.work(rnd.IntN(8) == 0, false); close(done) }()
+		go func() { p.work(large, false); close(done) }()
 		time.Sleep(time.Duration(rnd.IntN(30)) * time.Millisecond)
 		victim.kill()
 		<-done
