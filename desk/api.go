@@ -59,7 +59,7 @@ type Problem struct {
 	Kind    string       `json:"kind"` // refused, waits, invalid, fault
 	Text    string       `json:"text"`
 	Because []act.Reason `json:"because,omitempty"`
-	Code    string       `json:"code,omitempty"`
+	Hint    string       `json:"hint,omitempty"` // where help is
 }
 
 // Error implements error.
@@ -79,6 +79,8 @@ func problem(err error) (*Problem, int) {
 		return &Problem{Kind: "refused", Text: err.Error(), Because: d.Ruling.Because}, http.StatusForbidden
 	case errors.As(err, &c):
 		return &Problem{Kind: "refused", Text: err.Error(), Because: c.Ruling.Because}, http.StatusForbidden
+	case errors.Is(err, act.ErrMalformed):
+		return &Problem{Kind: "invalid", Text: strings.TrimPrefix(err.Error(), act.ErrMalformed.Error()+": ")}, http.StatusBadRequest
 	case errors.Is(err, reading.ErrAsked):
 		return &Problem{Kind: "waits", Text: err.Error()}, http.StatusAccepted
 	}
@@ -950,7 +952,7 @@ func (s *Server) link(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if s.Base == "" {
-		return nil, invalid("no pages are served: start 'entente serve' with --desk")
+		return nil, invalid("no pages are served: run 'entente serve' first, and ask again while it runs")
 	}
 	var known bool
 	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {

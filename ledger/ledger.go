@@ -422,7 +422,7 @@ func Load[T any](r Rows, table, key string) (v T, ok bool, err error) {
 		return v, false, err
 	}
 	if err := json.Unmarshal(b, &v); err != nil {
-		return v, false, fmt.Errorf("reading %s %q: %w", table, key, err)
+		return v, false, fmt.Errorf("reading %s %q: the row is damaged: put the newest backup's copy of the folder back", table, key)
 	}
 	return v, true, nil
 }

@@ -97,10 +97,17 @@ func Init(ctx context.Context, dir string, s Secret, f Found, seams Seams) (err 
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
+	if unfinished(dir) {
+		clean(dir)
+	}
 	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
 		return errors.Join(err, fmt.Errorf("%s is not empty: a node wants a folder of its own", dir))
 	}
-	// The header goes last: a folder without it is not a node, and is made again.
+	// The mark of the making goes first and the header last: a folder with the one
+	// and without the other is not a node, and is made again.
+	if err := files.WriteFile(dir, makingFile, nil); err != nil {
+		return err
+	}
 	h, key, err := newHeader(string(f.Party), s, seams.Random)
 	if err != nil {
 		return err
@@ -113,16 +120,33 @@ func Init(ctx context.Context, dir string, s Secret, f Found, seams Seams) (err 
 	if err := found(ctx, dir, key, f, seams); err != nil {
 		return err
 	}
+	vault, err := files.Open(filepath.Join(dir, vaultDir))
+	if err == nil {
+		err = errors.Join(vault.Close(), files.WriteFile(filepath.Join(dir, vaultDir), belongs, h.mark()))
+	}
+	if err != nil {
+		return err
+	}
 	b, err := json.MarshalIndent(h, "", "  ")
 	if err != nil {
 		return err
 	}
-	return files.WriteFile(dir, headerFile, append(b, '\n'))
+	if err := files.WriteFile(dir, headerFile, append(b, '\n')); err != nil {
+		return err
+	}
+	return os.Remove(filepath.Join(dir, makingFile))
+}
+
+// unfinished reports whether an Init was cut short in dir.
+func unfinished(dir string) bool {
+	_, making := os.Stat(filepath.Join(dir, makingFile))
+	_, header := os.Stat(filepath.Join(dir, headerFile))
+	return making == nil && errors.Is(header, os.ErrNotExist)
 }
 
 // clean takes back what a failed Init made, so that it can be tried again.
 func clean(dir string) {
-	for _, name := range []string{databaseFile, databaseFile + "-wal", databaseFile + "-shm", lockFile, vaultDir} {
+	for _, name := range []string{databaseFile, databaseFile + "-wal", databaseFile + "-shm", lockFile, vaultDir, headerFile + ".new", makingFile} {
 		_ = os.RemoveAll(filepath.Join(dir, name))
 	}
 }
@@ -130,6 +154,7 @@ func clean(dir string) {
 const (
 	databaseFile = "entente.db"
 	lockFile     = "lock"
+	makingFile   = "making" // there while Init runs
 	vaultDir     = "vault"
 	evidenceDir  = "evidence"
 )
@@ -190,6 +215,9 @@ func Open(ctx context.Context, dir string, s Secret, seams Seams) (*Node, error)
 	if err != nil {
 		return nil, err
 	}
+	if err := h.whole(dir); err != nil {
+		return nil, err
+	}
 	unlock, err := lockFolder(filepath.Join(dir, lockFile))
 	if err != nil {
 		return nil, err
@@ -204,6 +232,9 @@ func Open(ctx context.Context, dir string, s Secret, seams Seams) (*Node, error)
 
 func open(ctx context.Context, dir string, key []byte, seams Seams) (*Node, error) {
 	shelf, err := sqlite.Open(filepath.Join(dir, databaseFile), key)
+	if errors.Is(err, sqlite.ErrKey) { // the header's key is right, so the file is not
+		return nil, fmt.Errorf("%s of %s is damaged, or of another node: put this node's newest copy back: %w", databaseFile, dir, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -1,10 +1,12 @@
 package node
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,21 +40,27 @@ const minPassphrase = 12
 // KeyFile reads a secret of 32 bytes or more from a file that nobody else can
 // read: one made by [NewKeyFile], or a systemd credential.
 func KeyFile(path string) (Secret, error) {
+	st, err := os.Stat(path) // before opening: opening a FIFO hangs
+	if errors.Is(err, os.ErrNotExist) {
+		return Secret{}, fmt.Errorf("reading the key file: %w; 'entente init' makes one with --new-key", err)
+	}
+	if err != nil {
+		return Secret{}, fmt.Errorf("reading the key file: %w", err)
+	}
+	if !st.Mode().IsRegular() {
+		return Secret{}, fmt.Errorf("the key file %s is not a regular file: name the file that holds the key", path)
+	}
+	if st.Mode().Perm()&0o077 != 0 {
+		return Secret{}, fmt.Errorf("the key file %s can be read by others: chmod 600 it", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return Secret{}, fmt.Errorf("reading the key file: %w", err)
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return Secret{}, fmt.Errorf("reading the key file: %w", err)
-	}
-	if !st.Mode().IsRegular() || st.Mode().Perm()&0o077 != 0 {
-		return Secret{}, fmt.Errorf("the key file %s can be read by others: chmod 600 it", path)
-	}
 	b, err := io.ReadAll(io.LimitReader(f, 4097))
 	if err != nil || len(b) < 32 || len(b) > 4096 {
-		return Secret{}, fmt.Errorf("the key file %s does not hold 32 to 4096 bytes", path)
+		return Secret{}, fmt.Errorf("the key file %s does not hold 32 to 4096 bytes: it is damaged, or another file; put its copy back", path)
 	}
 	return Secret{false, b}, nil
 }
@@ -145,16 +153,59 @@ func readHeader(dir string) (header, error) {
 	var h header
 	b, err := os.ReadFile(filepath.Join(dir, headerFile))
 	if errors.Is(err, os.ErrNotExist) {
+		if unfinished(dir) {
+			return h, fmt.Errorf("making the node in %s was cut short: run 'entente init' again", dir)
+		}
+		if _, err := os.Stat(filepath.Join(dir, databaseFile)); err == nil {
+			return h, missing(dir, headerFile)
+		}
 		return h, fmt.Errorf("%s is not a node's folder: make one with 'entente init'", dir)
 	}
 	if err != nil {
 		return h, fmt.Errorf("reading the folder: %w", err)
 	}
+	damaged := fmt.Errorf("reading %s: it is damaged: put a backup's copy back", headerFile)
 	if err := json.Unmarshal(b, &h); err != nil {
-		return h, fmt.Errorf("reading %s: it is damaged: put a backup's copy back", headerFile)
+		return h, damaged
 	}
 	if h.Format > folderFormat {
 		return h, fmt.Errorf("the folder %s has format %d, and this program knows %d: use a newer entente", dir, h.Format, folderFormat)
 	}
+	if h.Format != folderFormat || h.Lock != "passphrase" && h.Lock != "keyfile" || len(h.Salt) != 32 || len(h.Key) != 60 {
+		return h, damaged
+	}
 	return h, nil
+}
+
+// missing says that a node's folder lacks a part.
+func missing(dir, part string) error {
+	return fmt.Errorf("%s of %s is missing or empty: put the newest backup's copy back; nothing was changed", part, dir)
+}
+
+// belongs is the file in the vault that says whose it is: a vault that came
+// with another folder is not opened, and above all not swept.
+const belongs = "belongs"
+
+// mark is what stands in it. It tells nothing about the key.
+func (h header) mark() []byte {
+	sum := sha256.Sum256(append([]byte("entente vault of "), h.Salt...))
+	return []byte(hex.EncodeToString(sum[:16]) + "\n")
+}
+
+// whole refuses a folder that lacks its database or its vault, or that holds
+// another's: opening would make empty ones in their place.
+func (h header) whole(dir string) error {
+	if st, err := os.Stat(filepath.Join(dir, databaseFile)); err != nil || st.Size() == 0 {
+		return missing(dir, databaseFile)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, vaultDir, belongs))
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return missing(dir, filepath.Join(vaultDir, belongs))
+	case err != nil:
+		return fmt.Errorf("reading the vault: %w", err)
+	case !bytes.Equal(b, h.mark()):
+		return fmt.Errorf("the vault in %s is of another node: put this node's own back; nothing was changed", dir)
+	}
+	return nil
 }

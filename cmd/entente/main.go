@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"syscall"
 
+	"entente/act"
 	"entente/desk"
 	"entente/node"
 
@@ -98,15 +100,24 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	if exited >= 0 {
 		return exited
 	}
-	if err != nil {
-		fmt.Fprintf(errs, "entente: %v\nhint: 'entente --help' lists the commands\n", err)
-		return exitUsage
-	}
 	a := &app{&c, ctx, in, out, errs, p}
+	if err != nil {
+		a.JSON = slices.Contains(args, "--json") // the flags were not read to their end
+		return a.tell(&desk.Problem{Kind: "invalid", Text: err.Error(), Hint: usage(err)})
+	}
 	if err := k.Run(a); err != nil {
 		return a.tell(err)
 	}
 	return 0
+}
+
+// usage says where the command that was not understood is explained.
+func usage(err error) string {
+	var p *kong.ParseError
+	if errors.As(err, &p) && p.Context != nil && p.Context.Selected() != nil {
+		return "'entente " + p.Context.Selected().Path() + " --help' explains it"
+	}
+	return "'entente --help' lists the commands"
 }
 
 const description = `Two parties share sensitive information directly, under a pact that each can prove was kept.
@@ -124,7 +135,10 @@ Exit codes: 0 done, 1 failed, 2 not understood, 3 refused by a ruling, 4 waits f
 // tell says an error to a person, or to a script, and returns the exit code.
 func (a *app) tell(err error) int {
 	code, p := exitFault, &desk.Problem{Kind: "fault", Text: err.Error()}
-	if errors.As(err, &p) {
+	if errors.As(err, &p) || errors.Is(err, act.ErrMalformed) {
+		if p.Kind == "fault" && errors.Is(err, act.ErrMalformed) {
+			p.Kind = "invalid"
+		}
 		code = map[string]int{"refused": exitRefused, "waits": exitWaits, "invalid": exitUsage}[p.Kind]
 		if code == 0 {
 			code = exitFault
@@ -135,6 +149,9 @@ func (a *app) tell(err error) int {
 		return code
 	}
 	fmt.Fprintln(a.errs, "entente:", p.Text)
+	if p.Hint != "" {
+		fmt.Fprintln(a.errs, "hint:", p.Hint)
+	}
 	for _, b := range p.Because {
 		if b.Cure != "" {
 			fmt.Fprintf(a.errs, "hint: %s: %s\n", b.Article, b.Cure)

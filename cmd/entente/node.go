@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 
@@ -37,9 +38,13 @@ type initCmd struct {
 // a second officer, an analyst who reads, and a registrar.
 func (c *initCmd) Run(a *app) error {
 	w := a.world(slog.LevelWarn)
+	f, err := c.found()
+	if err != nil {
+		return err
+	}
 	if c.NewKey {
 		if a.KeyFile == "" {
-			return errors.New("--new-key wants --key-file: name the file to make, outside the data folder")
+			return &desk.Problem{Kind: "invalid", Text: "--new-key wants --key-file: name the file to make, outside the data folder"}
 		}
 		if err := node.NewKeyFile(a.KeyFile, w.Random); err != nil {
 			return err
@@ -49,11 +54,10 @@ func (c *initCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
-	f, err := c.found()
-	if err != nil {
-		return err
-	}
 	if err := node.Init(a.ctx, a.Dir, s, f, w); err != nil {
+		if c.NewKey { // it opens nothing
+			err = errors.Join(err, os.Remove(a.KeyFile))
+		}
 		return err
 	}
 	return a.client(func(d *desk.Client) error {
@@ -72,7 +76,7 @@ func (c *initCmd) found() (node.Found, error) {
 	f := node.Found{Party: act.Party(strings.ToUpper(c.Party)), Name: act.Names{EN: c.Name}, House: ruling.House{SecondPersonFrom: c.Second}}
 	text, ok := pact.Template(act.PactID(c.Pact))
 	if !ok {
-		return f, fmt.Errorf("no pact called %q is shipped; these are: %v", c.Pact, pact.Templates())
+		return f, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("no pact called %q is shipped; these are: %v", c.Pact, pact.Templates())}
 	}
 	p, problems := pact.Parse(text)
 	if len(problems) > 0 {
@@ -84,13 +88,18 @@ func (c *initCmd) found() (node.Found, error) {
 		}
 	}
 	if f.Name.EN == "" {
-		return f, fmt.Errorf("%s is no party of %s: give --name", f.Party, c.Pact)
+		return f, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("%s is no party of %s: give --name, or the pact with --pact", f.Party, c.Pact)}
 	}
 	clearance, top := c.Clearance, 0
+	var marks []string
 	for _, r := range p.Table.Marks(f.Party, time.Now()) {
 		if c.Clearance == "" && r.Rank > top {
 			clearance, top = r.Mark.Text, r.Rank
 		}
+		marks = append(marks, r.Mark.Text)
+	}
+	if p.Has(f.Party) && !slices.Contains(marks, clearance) {
+		return f, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("%q is no marking of %s in %s: its markings are %s", clearance, f.Party, p.ID, strings.Join(marks, ", "))}
 	}
 	purposes := c.Purposes
 	if purposes == nil {
@@ -137,13 +146,13 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 	if c.Listen != "" {
 		l, err := net.Listen("tcp", c.Listen)
 		if err != nil {
-			return fmt.Errorf("listening for partners: %w; is another node on this port? choose another with --listen", err)
+			return fmt.Errorf("listening for partners: %w; %s", err, elsewhere(err, "--listen"))
 		}
 		partners = l
 	}
 	pages, err := net.Listen("tcp", c.Pages)
 	if err != nil {
-		return fmt.Errorf("listening for browsers: %w; choose another address with --pages", err)
+		return fmt.Errorf("listening for browsers: %w; %s", err, elsewhere(err, "--pages"))
 	}
 	local, err := n.ListenLocal()
 	if err != nil {
@@ -160,6 +169,14 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 	}
 	fmt.Fprintf(a.out, "%s serves. Partners call it at %s; the desk is %s\n", n.Card.Party, at, d.Base)
 	return g.Wait()
+}
+
+// elsewhere says what to do when an address cannot be had.
+func elsewhere(err error, flag string) string {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return "another program, perhaps another node, is on this port: stop it, or choose another with " + flag
+	}
+	return "give an address of this machine with " + flag + ", such as :7701 or 127.0.0.1:7701"
 }
 
 type statusCmd struct{}
@@ -252,7 +269,7 @@ func (c *personAdd) Run(a *app) error {
 	for _, n := range c.Needs {
 		id, purpose, ok := strings.Cut(n, ":")
 		if !ok {
-			return fmt.Errorf("a need is written pact:purpose, not %q", n)
+			return &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("a need is written pact:purpose, not %q", n)}
 		}
 		i := slices.IndexFunc(p.Needs, func(x act.Need) bool { return string(x.Pact) == id })
 		if i < 0 {
