@@ -162,11 +162,21 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 			return err
 		}
 		r := ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now()})
+		if !r.Allowed && taken(row.Life, k, o.Card.Party) && p.Phase(row.Life, o.Now()) != pact.Terminated {
+			return nil // somebody who was interrupted asks again
+		}
 		if !r.Allowed {
 			return &Refused{r}
 		}
 		return o.sign(ctx, tx, as, id, k, act.Step{Text: text, Note: note}, others(p, o.Card.Party)...)
 	})
+}
+
+// taken reports whether own has signed, or has notified.
+func taken(l pact.Life, k act.Kind, own act.Party) bool {
+	_, signed := l.Signed[own]
+	_, notified := l.Notified[own]
+	return k == act.PactSigned && signed || k == act.PactNotified && notified
 }
 
 // Read declares how we read the state of the pact under a text.

@@ -45,6 +45,7 @@ type side struct {
 	mark  string // what its officer stamps
 	c     *desk.Client
 	cmd   *exec.Cmd
+	leash io.Closer
 	code  string
 	have  map[string]bool // titles released on an earlier run
 }
@@ -142,13 +143,19 @@ func (r *run) serve(ctx context.Context, s *side) error {
 			return err
 		}
 	}
-	s.cmd = r.command(ctx, s, "serve", "--listen", "127.0.0.1:"+s.port)
+	s.cmd = r.command(ctx, s, "serve", "--leash", "--listen", "127.0.0.1:"+s.port)
+	// The node holds the other end: however the demo ends, both nodes end too.
+	leash, err := s.cmd.StdinPipe()
+	if err != nil {
+		return fmt.Errorf("starting %s: %w", s.city, err)
+	}
+	s.leash = leash
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", s.city, err)
 	}
 	s.c = desk.Dial(filepath.Join(s.dir, "desk.sock"))
 	var v desk.CardView
-	err := r.until(ctx, s.city+" answers", func() (bool, error) {
+	err = r.until(ctx, s.city+" answers", func() (bool, error) {
 		err := s.c.Get(ctx, "/v1/card", &v)
 		return err == nil, nil
 	})
@@ -294,7 +301,14 @@ func (r *run) share(ctx context.Context) error {
 			sent += n
 		}
 	}
-	r.did("%d reports and assessments of %d nuclear tests and launches are released, each attributed to its party", sent, len(events))
+	switch all := 2 * len(events); sent {
+	case 0:
+		r.did("%d reports and assessments of %d nuclear tests and launches were released on an earlier run", all, len(events))
+	case all:
+		r.did("%d reports and assessments of %d nuclear tests and launches are released, each attributed to its party", all, len(events))
+	default:
+		r.did("%d reports and assessments of %d nuclear tests and launches are released now, the other %d were on an earlier run", sent, len(events), all-sent)
+	}
 	if err := r.images(ctx); err != nil {
 		return err
 	}
@@ -332,11 +346,14 @@ func (r *run) images(ctx context.Context) error {
 			box := act.Box(*h.Box)
 			d.Footprint = &box
 		}
-		if _, err := x.s.release(ctx, d, bytes.NewReader(b)); err != nil {
+		n, err := x.s.release(ctx, d, bytes.NewReader(b))
+		if err != nil {
 			return err
 		}
+		if n == 1 {
+			r.did("%s releases a satellite image: %s", x.s.city, x.title)
+		}
 	}
-	r.did("two satellite images are released, one each way")
 	if r.Scene == 0 {
 		return nil
 	}
@@ -400,7 +417,7 @@ func (r *run) read(ctx context.Context) error {
 func (r *run) summary(ctx context.Context) error {
 	var views [2]desk.StatusView
 	for i, s := range []*side{r.kr, r.jp} {
-		if err := s.c.Long(ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {}); err != nil {
+		if err := s.c.Long(ctx, "/v1/verify", nil, new(act.Head), func(done, all int64) { r.progress("%s verifies: %d of %d", s.city, done, all) }); err != nil {
 			return fmt.Errorf("the ledger of %s: %w", s.city, err)
 		}
 		// Whatever was entered last must have been carried before the two can agree.
@@ -423,6 +440,9 @@ func (r *run) summary(ctx context.Context) error {
 	r.say("receipts    %d of %d", kr.Receipts+jp.Receipts, kr.Out+jp.Out)
 	r.say("ledgers     %s %d entries, %s %d entries; verified; in agreement on %d products", r.kr.city, kr.Ledger.Size, r.jp.city, jp.Ledger.Size, same)
 	r.say("took        %.1f s", time.Since(r.began).Seconds())
+	if r.Once {
+		return nil // a link would lead to a node that has stopped
+	}
 	for _, s := range []*side{r.kr, r.jp} {
 		var v map[string]string
 		if err := s.c.Post(ctx, "/v1/link", map[string]string{"as": "analyst"}, &v); err != nil {

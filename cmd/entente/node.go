@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -122,6 +123,7 @@ type serveCmd struct {
 	Listen string `help:"Address that partners call, such as :7701. Empty: we call them."`
 	Pages  string `help:"Address of the desk for browsers." default:"127.0.0.1:0"`
 	Debug  bool   `help:"Log what the engineer wants to know."`
+	Leash  bool   `help:"Stop when standard input ends: whoever started it is gone." hidden:""`
 }
 
 // Run serves until it is stopped.
@@ -159,7 +161,15 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 		return err
 	}
 	d := n.Desk("http://" + pages.Addr().String())
-	g, ctx := errgroup.WithContext(a.ctx)
+	running, stop := context.WithCancel(a.ctx)
+	defer stop()
+	if c.Leash {
+		go func() { // it ends with the process
+			_, _ = io.Copy(io.Discard, a.in)
+			stop()
+		}()
+	}
+	g, ctx := errgroup.WithContext(running)
 	g.Go(func() error { return n.Serve(ctx, partners) })
 	g.Go(func() error { return node.ServeHTTP(ctx, local, d.API()) })
 	g.Go(func() error { return node.ServeHTTP(ctx, pages, d.Pages()) })
