@@ -138,22 +138,31 @@ func (s *session) answer(k kind) ([]byte, error) {
 	}
 }
 
-// serve answers the wants of the partner, and nothing that was not released to it.
+// serve answers the wants of the partner.
 func (s *session) serve(ctx context.Context) error {
 	for {
-		b, err := s.answer(kindWant)
-		if err != nil {
-			return err
-		}
-		var w want
-		if err := json.Unmarshal(b, &w); err != nil {
-			return errFrame
-		}
-		if err := s.give(ctx, w); err != nil {
-			s.part("refused", "this content cannot be had")
+		if err := s.serveWant(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// serveWant is one step of serving: it answers one want, and gives nothing that
+// was not released to the partner.
+func (s *session) serveWant(ctx context.Context) error {
+	b, err := s.answer(kindWant)
+	if err != nil {
+		return err
+	}
+	var w want
+	if err := json.Unmarshal(b, &w); err != nil {
+		return errFrame
+	}
+	if err := s.give(ctx, w); err != nil {
+		s.part("refused", "this content cannot be had")
+		return err
+	}
+	return nil
 }
 
 func (s *session) give(ctx context.Context, w want) error {

@@ -383,18 +383,7 @@ func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address stri
 // run checks the hello, answers it if the peer called, and serves the lane.
 func (s *session) run(ctx context.Context) error {
 	d := s.d
-	if skew := s.theirs.At.Sub(d.Now()); skew.Abs() > skewRefused {
-		s.part("clock", "the two clocks differ by more than a day: set them right")
-		return fmt.Errorf("the clock of %s differs from ours by %v: set the wrong one right", s.peer.Party, skew.Round(time.Minute))
-	} else if skew.Abs() > skewShown {
-		d.setState(s.peer.Party, func(st *State) { st.Skew = skew })
-	}
-	if err := d.checkOurs(ctx, s.peer.Party, s.theirs.Seen); err != nil {
-		var r *Restored
-		if errors.As(err, &r) {
-			s.part("restored", "this ledger is not the one that was cosigned: it was restored or run twice")
-			d.setState(s.peer.Party, func(st *State) { st.Trouble = err.Error() })
-		}
+	if err := d.meet(ctx, s.peer.Party, s.theirs.At, s.theirs.Seen, s.part); err != nil {
 		return err
 	}
 	ctx, s.end = context.WithCancel(ctx)

@@ -317,10 +317,9 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 }
 
 func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
-	if err := s.d.Intake.TakeIn(ctx, del); err != nil {
+	if err := s.d.Take(ctx, del); err != nil {
 		var c *ledger.Contradiction
 		if errors.As(err, &c) {
-			s.d.dispute(ctx, c)
 			s.part("disputed", c.Error())
 		}
 		return err

@@ -56,12 +56,21 @@ type opened struct {
 	seal    *seal.PrivateKey
 }
 
-func (k keys) open(p act.Party, names act.Names, random io.Reader) (o opened, err error) {
+func (k keys) open(p act.Party, names act.Names, seams Seams) (o opened, err error) {
 	o.card = act.Card{Party: p, Name: names, Period: 1}
-	if o.cert, o.card.Link, err = carriage.NewCertificate(k.Link, random); err != nil {
+	if o.cert, o.card.Link, err = carriage.NewCertificate(k.Link, seams.Random); err != nil {
 		return o, err
 	}
+	if o.seal, err = seal.NewPrivateKey(k.Seal); err != nil {
+		return o, err
+	}
+	o.card.Seal = o.seal.Public()
 	origin := ledger.Origin(p)
+	if seams.Signer != nil {
+		s, vkey, err := seams.Signer(origin, k.P384)
+		o.signers, o.card.Ledger = []note.Signer{s}, []string{vkey}
+		return o, err
+	}
 	ed, err := note.NewSigner(k.Ed25519)
 	if err != nil {
 		return o, fmt.Errorf("reading the checkpoint's key: %w", err)
@@ -70,7 +79,7 @@ func (k keys) open(p act.Party, names act.Names, random io.Reader) (o opened, er
 	if err != nil {
 		return o, err
 	}
-	ec, ecv, err := act.NewP384Signer(origin, k.P384, random)
+	ec, ecv, err := act.NewP384Signer(origin, k.P384, seams.Random)
 	if err != nil {
 		return o, err
 	}
@@ -80,11 +89,15 @@ func (k keys) open(p act.Party, names act.Names, random io.Reader) (o opened, er
 	}
 	o.signers = []note.Signer{ed, ec, pq}
 	o.card.Ledger = []string{vkey, ecv, pqv}
-	if o.seal, err = seal.NewPrivateKey(k.Seal); err != nil {
-		return o, err
-	}
-	o.card.Seal = o.seal.Public()
 	return o, nil
+}
+
+// personSigner makes a person's signer from the scalar that the database holds.
+func (s Seams) personSigner(name string, scalar []byte) (note.Signer, string, error) {
+	if s.Signer != nil {
+		return s.Signer(name, scalar)
+	}
+	return act.NewP384Signer(name, scalar, s.Random)
 }
 
 // newPersonKey draws a person's key, keeps it, and returns its verifier.
@@ -93,7 +106,7 @@ func (n *Node) newPersonKey(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, vkey, err := act.NewP384Signer(name+"@"+string(n.Card.Party), scalar, n.seams.Random)
+	_, vkey, err := n.seams.personSigner(name+"@"+string(n.Card.Party), scalar)
 	if err != nil {
 		return "", err
 	}
@@ -123,7 +136,7 @@ func (n *Node) loadPersons(ctx context.Context) error {
 				return err
 			}
 			name := string(row.Key[len("person/"):])
-			s, _, err := act.NewP384Signer(name+"@"+string(n.Card.Party), row.Value, n.seams.Random)
+			s, _, err := n.seams.personSigner(name+"@"+string(n.Card.Party), row.Value)
 			if err != nil {
 				return err
 			}

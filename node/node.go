@@ -51,6 +51,10 @@ type Seams struct {
 	// Preview shows a picture from outside small: imagery.Child does, in a confined
 	// process. nil: pictures are not shown.
 	Preview func(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error)
+	// Signer makes the signer called name from 48 secret bytes, and its verifier's
+	// string, in place of the hybrid suite: a simulated world has a cheap one whose
+	// signatures repeat. Nil: the real suite, P-384 and ML-DSA-87.
+	Signer func(name string, secret []byte) (note.Signer, string, error)
 }
 
 // World returns the real one.
@@ -174,7 +178,7 @@ func Establish(ctx context.Context, dir string, shelf ledger.Shelf, f Found, sea
 	if err != nil {
 		return err
 	}
-	o, err := k.open(f.Party, f.Name, seams.Random)
+	o, err := k.open(f.Party, f.Name, seams)
 	if err != nil {
 		return err
 	}
@@ -280,7 +284,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	if err != nil {
 		return nil, err
 	}
-	o, err := k.open(card.Party, card.Name, seams.Random)
+	o, err := k.open(card.Party, card.Name, seams)
 	if err != nil {
 		return nil, err
 	}
