@@ -624,6 +624,9 @@ func Do(f *DoFacts) Ruling {
 		if f.Custody.Destroyed[f.Own] != nil {
 			g.shut(pact.Destruction, "none is needed", "it was destroyed here")
 		}
+		if _, here := f.Custody.Received[f.Own]; !here && m.Originator != f.Own {
+			g.shut(pact.Destruction, "destroy it when it has come", "its content is not here yet")
+		}
 		return g.ruled("destroy", nil, false)
 	}
 	g.shut("deed", "one of: pass-on, copy, translate, extract, downgrade, destroy", "no deed is called ", f.Deed)

@@ -532,6 +532,8 @@ func (s *slow) do(f *ruling.DoFacts) verdict {
 		v.unless(len(methods) == 0 || slices.Contains(methods, f.Method), c)
 		v.unless(f.Witnesses >= s.number("destruction.witnesses"), c)
 		v.unless(f.Custody.Destroyed[f.Own] == nil, c)
+		_, came := f.Custody.Received[f.Own]
+		v.unless(came || f.Manifest.Originator == f.Own, c)
 	}
 	return v
 }

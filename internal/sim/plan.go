@@ -1,0 +1,69 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// Step is one step of a plan. It carries its own randomness, so that a plan
+// from which steps are taken away does otherwise the same.
+type Step struct {
+	At int // its place in the plan as drawn
+	Op int
+	R  uint64
+}
+
+// op is something that can happen in a world.
+type op struct {
+	name    string
+	weight  int
+	hostile bool // only where the partner acts in bad faith
+	run     func(*World) string
+}
+
+// Hostile reports whether party 1 acts in bad faith in the world of a seed.
+func Hostile(seed uint64) bool { return seed%3 == 2 }
+
+// Plan draws n steps from a seed.
+func Plan(seed uint64, n int) (plan []Step) {
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	sum := 0
+	for _, o := range ops {
+		if !o.hostile || Hostile(seed) {
+			sum += o.weight
+		}
+	}
+	for i := range n {
+		at := rnd.IntN(sum)
+		for j, o := range ops {
+			if o.hostile && !Hostile(seed) {
+				continue
+			}
+			if at -= o.weight; at < 0 {
+				plan = append(plan, Step{i, j, rnd.Uint64()})
+				break
+			}
+		}
+	}
+	return plan
+}
+
+// Shrink takes away steps for as long as the world still fails in the same
+// invariant, and returns the shortest plan that it found.
+func Shrink(cfg *Config, seed uint64, plan []Step, invariant int) []Step {
+	fails := func(p []Step) bool {
+		r := Run(cfg, seed, p)
+		return r.Failure != nil && r.Failure.Invariant == invariant
+	}
+	for size := len(plan) / 2; size > 0; size /= 2 {
+		for from := 0; from < len(plan); {
+			less := slices.Delete(slices.Clone(plan), from, min(from+size, len(plan)))
+			if fails(less) {
+				plan = less
+			} else {
+				from += size
+			}
+		}
+	}
+	return plan
+}

@@ -1,0 +1,270 @@
+package sim
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"entente/act"
+	"entente/internal/memory"
+	"entente/ledger"
+	"entente/node"
+	"entente/ruling"
+	"entente/vault"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+var parties = [2]act.Party{"KR", "JP"}
+
+// marks are each party's stamps: of rank 1, of rank 2, and one that the pact
+// does not know.
+var marks = map[act.Party][]string{"KR": {"군사III급비밀", "군사II급비밀", "군사I급비밀"}, "JP": {"秘", "極秘", "機密"}}
+
+// staff is a party's people.
+func staff(p act.Party, until time.Time) []act.Person {
+	need := []act.Need{{Pact: "kr-jp-2016", Purposes: []string{"threat-assessment", "missile-warning"}}}
+	end := act.MomentOf(until)
+	top, low := marks[p][1], marks[p][0]
+	return []act.Person{
+		{Name: "officer", Offices: []act.Office{act.Releasing, act.Signing}, Clearance: top, Until: end},
+		{Name: "second", Offices: []act.Office{act.Releasing}, Clearance: top, Until: end},
+		{Name: "analyst", Offices: []act.Office{act.Reading}, Clearance: top, Until: end, Needs: need, Briefed: true, Facility: "hq"},
+		{Name: "junior", Offices: []act.Office{act.Reading}, Clearance: low, Until: end, Needs: need[:1], Briefed: true, Facility: "hq"},
+		{Name: "clerk", Offices: []act.Office{act.Reading}, Until: end, Needs: need},
+		{Name: "registrar", Offices: []act.Office{act.Registry}, Clearance: top, Until: end},
+		{Name: "admin", Offices: []act.Office{act.Administering}, Clearance: top, Until: end},
+	}
+}
+
+// Side is one running copy of a party's node: the machine that it runs on, its
+// clock, and what has been saved of it.
+type Side struct {
+	w     *World
+	party act.Party
+	copy  int // 0, or 1: the same folder run a second time
+	dir   string
+	disk  *memory.Disk
+	n     *node.Node // nil: it is down
+	view  *view      // what the oracle has seen on the disk
+
+	offset time.Duration // of its clock
+	drift  int64         // parts in ten thousand
+	backup *saved
+	newest *saved // what the disk held when an older backup was put on it
+	doubt  bool   // restored or run twice: people have not settled it yet
+	gone   bool   // a second copy that was switched off for good
+
+	armed []fault
+	power bool // the power went in this step
+	rot   []vault.Digest
+}
+
+type saved struct {
+	disk *memory.Disk
+	view *view
+	rot  []vault.Digest
+}
+
+// fault makes the operation fail that is the nth of its kind from now.
+type fault struct {
+	op    memory.Op
+	after int
+	err   error // errPower: the machine goes down there
+}
+
+var (
+	errPower = errors.New("the power is cut")
+	errDisk  = errors.New("the disk reports an error")
+)
+
+func (s *Side) String() string { return string(s.party) + []string{"", "'"}[s.copy] }
+
+func (s *Side) up() bool { return s.n != nil }
+
+func (s *Side) other() act.Party {
+	if s.party == parties[0] {
+		return parties[1]
+	}
+	return parties[0]
+}
+
+// now is what its clock says, in whole milliseconds as acts do.
+func (s *Side) now() time.Time {
+	past := s.w.now.Sub(s.w.began)
+	return s.w.now.Add(s.offset + past/10000*time.Duration(s.drift)).Truncate(time.Millisecond)
+}
+
+func (s *Side) seams() node.Seams {
+	return node.Seams{Now: s.now, Random: s.w.random, Signer: cheap, Log: s.w.log,
+		Connect: func(context.Context, string) (net.Conn, error) {
+			return nil, errors.New("a simulated node calls nobody")
+		}}
+}
+
+// cheap makes an Ed25519 signer: its signatures repeat, and cost a twentieth of
+// the real suite's.
+func cheap(name string, secret []byte) (note.Signer, string, error) {
+	seed := sha256.Sum256(secret)
+	skey := base64.StdEncoding.EncodeToString(append([]byte{1}, seed[:]...))
+	// The key's hash is that of its public half: the verifier's string gives it.
+	vkey, err := act.Ed25519Verifier("PRIVATE+KEY+" + name + "+00000000+" + skey)
+	if err != nil {
+		return nil, "", err
+	}
+	var hash string
+	if v, err := note.NewVerifier(vkey); err == nil {
+		hash = fmt.Sprintf("%08x", v.KeyHash())
+	}
+	s, err := note.NewSigner("PRIVATE+KEY+" + name + "+" + hash + "+" + skey)
+	return s, vkey, err
+}
+
+// fail is asked before each operation of the disk.
+func (s *Side) fail(op memory.Op) error {
+	if s.power {
+		return errPower
+	}
+	for i := range s.armed {
+		f := &s.armed[i]
+		if f.op != op {
+			continue
+		}
+		if f.after > 0 {
+			f.after--
+			continue
+		}
+		err := f.err
+		s.armed = append(s.armed[:i:i], s.armed[i+1:]...)
+		s.w.hit("fault: " + string(op) + ": " + err.Error())
+		s.power = err == errPower
+		return err
+	}
+	return nil
+}
+
+// start starts the node on its disk, as it is.
+func (s *Side) start() error {
+	s.disk.Fault(s.fail)
+	n, err := node.New(s.w.ctx, s.dir, s.disk.Ledger(), s.disk.Vault(), s.seams())
+	if err != nil {
+		return err
+	}
+	s.n = n
+	return nil
+}
+
+// stop ends the node: what was not durable is lost, staged bytes are torn.
+func (s *Side) stop() {
+	s.n = nil
+	s.power = false
+	s.armed = nil
+	s.disk.Fault(nil)
+	s.disk.Crash(func(_ string, n int) int { return s.w.rnd.IntN(n + 1) })
+	s.w.unlink(s)
+}
+
+// dead reports whether the node would end itself, as node.Serve does.
+func (s *Side) dead() bool {
+	if s.n == nil {
+		return false
+	}
+	select {
+	case <-s.n.Vault.Died():
+		return true
+	default:
+		return s.power || s.n.Ledger.Err() != nil
+	}
+}
+
+// save is a copy of the disk with what the oracle knows of it.
+func (s *Side) save() *saved {
+	return &saved{s.disk.Copy(), s.view.clone(), slices.Clone(s.rot)}
+}
+
+// put puts a copy back on the disk; the node is down.
+func (s *Side) put(c *saved) {
+	s.disk.Restore(c.disk)
+	s.view, s.rot = c.view.clone(), slices.Clone(c.rot)
+}
+
+// evidence reads the files that the node kept against a ledger.
+func (s *Side) evidence() (all [][]byte) {
+	files, _ := filepath.Glob(filepath.Join(s.dir, "evidence", "*"))
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// base is where worlds begin: two nodes that know each other, once without a
+// pact and once with one in force.
+type base struct {
+	known, concluded [2]*memory.Disk
+	at               time.Time
+}
+
+func newBase(cfg *Config) (*base, error) {
+	w := newWorld(cfg, nil, 0)
+	w.now = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	w.began = w.now
+	b := &base{}
+	for i, p := range parties {
+		s := w.side(p, i, memory.NewDisk())
+		f := node.Found{Party: p, Name: act.Names{EN: string(p)}, Persons: staff(p, w.now.AddDate(4, 0, 0)), House: ruling.House{SecondPersonFrom: 2 * (1 - i)}}
+		if err := node.Establish(w.ctx, s.dir, s.disk.Ledger(), f, s.seams()); err != nil {
+			return nil, err
+		}
+		if err := s.start(); err != nil {
+			return nil, err
+		}
+	}
+	for i, s := range w.sides {
+		o := w.sides[1-i].n.Card
+		if err := s.n.Chancery.Know(w.ctx, o, code(o), "officer"); err != nil {
+			return nil, err
+		}
+	}
+	w.settle(20)
+	for i, s := range w.sides {
+		b.known[i] = s.disk.Copy()
+	}
+	if _, err := w.sides[0].n.Chancery.Propose(w.ctx, pactText, "officer"); err != nil {
+		return nil, err
+	}
+	w.settle(20)
+	for _, k := range []act.Kind{act.PactSigned, act.PactNotified} {
+		for _, s := range w.sides {
+			if err := s.n.Chancery.Step(w.ctx, k, pactID, pactSum, "", "officer"); err != nil {
+				return nil, err
+			}
+			w.settle(20)
+		}
+	}
+	for i, s := range w.sides {
+		b.concluded[i] = s.disk.Copy()
+	}
+	b.at = w.now
+	return b, nil
+}
+
+// side adds a side to the world.
+func (w *World) side(p act.Party, i int, d *memory.Disk) *Side {
+	s := &Side{w: w, party: p, disk: d, dir: filepath.Join(w.cfg.Dir, string(p)), view: newView(p)}
+	w.sides = append(w.sides, s)
+	return s
+}
+
+// read opens the disk beside the node: what would be found after a power cut.
+func read(d *memory.Disk, f func(*ledger.Tx) error) error {
+	return ledger.Open(d.Copy().Ledger(), ledger.Config{}).View(context.Background(), f)
+}
