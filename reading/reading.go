@@ -105,11 +105,8 @@ func (r *Room) narrow(was ruling.Ruling, f *ruling.ReadFacts, deed string) rulin
 	return r.Law.Narrow(was, house.Question{Own: r.Own, Person: f.Person, Deed: deed, Manifest: f.Manifest, Rank: rank, Purpose: f.Purpose, Now: f.Now})
 }
 
-// Open opens product n for a person and a purpose.
+// Open opens product n for a person and a purpose; none: that of its release.
 func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*Opened, error) {
-	if purpose == "" {
-		purpose = r.purpose(ctx, n)
-	}
 	var cu product.Custody
 	var rule ruling.Ruling
 	var grants []seal.Grant
@@ -120,12 +117,12 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		}
 		cu, rule = f.Custody, now
 		if !rule.Allowed {
-			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: name, Purpose: purpose, Because: rule.Because}, "", cu)
+			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: name, Purpose: f.Purpose, Because: rule.Because}, "", cu)
 		}
 		if grants, err = r.grants(cu); err != nil {
 			return r.ask(ctx, tx, cu, name)
 		}
-		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: purpose, Consents: spends(&f)}, name, cu)
+		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: f.Purpose, Consents: spends(&f)}, name, cu)
 	})
 	switch {
 	case err != nil:
@@ -146,16 +143,6 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		return nil, fmt.Errorf("opening %s: %w", n, err)
 	}
 	return &Opened{Reader: s, Custody: cu, Ruling: rule, file: f}, nil
-}
-
-// purpose is the product's own, when the reader names none.
-func (r *Room) purpose(ctx context.Context, n act.Number) (p string) {
-	_ = r.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		cu, _, err := r.Catalogue.Product(tx, n)
-		p = cu.Manifest.Purpose
-		return err
-	})
-	return p
 }
 
 // controlled reports whether the originator's share is needed here.

@@ -848,6 +848,10 @@ func (w *World) arrived(from, to *Side) {
 func (w *World) readings(s *Side) {
 	held := w.held(s, func(cu product.Custody) bool { return cu.From != "" })
 	_ = w.person(s, "analyst", false, false)
+	for len(held) > 5 { // a sample: opening is dear
+		i := w.rnd.IntN(len(held))
+		held = slices.Delete(held, i, i+1)
+	}
 	for _, cu := range held {
 		n := cu.Manifest.Number
 		p := s.view.products[n]
