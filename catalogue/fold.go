@@ -306,6 +306,9 @@ func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, n act.Number) err
 			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n)))
 		}
 	case act.Refusal:
+		if e.Act.From == c.Own && b.Kind == act.ShareAsked {
+			return tx.Delete(tableAsked, []byte(b.Act.String())) // answered with a no: or it would be refused for ever
+		}
 		if e.Act.From == c.Own {
 			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n)))
 		}

@@ -687,7 +687,10 @@ func (w *World) heal() {
 		}
 		s.armed, s.offset, s.drift = nil, 0, 0
 		for _, d := range s.rot {
-			s.disk.Rot(d)
+			// One that was swept and came again is whole.
+			if errors.Is(vault.New(s.disk.Vault()).Verify(w.ctx, d), vault.ErrDamaged) {
+				s.disk.Rot(d)
+			}
 		}
 		s.rot = nil
 		w.now = later(w.now, s.view.last.Add(time.Hour))
