@@ -93,7 +93,7 @@ func (o *Office) refuseAsking(n act.Number, p act.Party) error {
 
 // decline answers an asking that cannot be met, so that it does not wait for ever.
 func (o *Office) decline(tx *ledger.Tx, n act.Number, p act.Party, asking act.Digest) error {
-	s, err := o.Catalogue.Statement(tx, o.Now(), act.ActRefused, act.Refusal{Act: asking, Kind: act.ShareAsked, Kept: true,
+	s, err := o.Catalogue.Statement(tx, o.Now(), act.ActRefused, act.Refusal{Act: asking, Kind: act.ShareAsked, Number: n, Kept: true,
 		Because: []act.Reason{{Article: "originator control", Text: "the share of this number cannot be lent", Cure: "ask the originator's registry"}}}, p)
 	if err != nil {
 		return err
