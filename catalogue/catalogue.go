@@ -265,7 +265,7 @@ func (c *Catalogue) Products(tx *ledger.Tx) iter.Seq2[product.Custody, error] {
 // ReleasedTo reports whether the content was released to p as product n.
 func (c *Catalogue) ReleasedTo(tx *ledger.Tx, n act.Number, content act.Sum, p act.Party) (bool, error) {
 	cu, ok, err := c.Product(tx, n)
-	if err != nil || !ok || cu.Seal.Vault != content || cu.Manifest.Originator != c.Own {
+	if err != nil || !ok || cu.Seal.Vault != content || cu.From != c.Own { // a draft is not released
 		return false, err
 	}
 	for _, r := range cu.Manifest.Recipients {
