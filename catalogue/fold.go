@@ -269,6 +269,12 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 		}
 		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, Given: e.Act.At})
 	}
+	if r, is := e.Act.Body.(act.Refusal); is && r.Kind != act.ShareAsked && cu.From != "" {
+		// What was refused may be another act about the number, such as a second release under it: the first stands.
+		if first, err := tx.Entry(cu.Entry); err != nil || first.Digest != r.Act {
+			return err
+		}
+	}
 	for _, d := range spent(e.Act) {
 		if err := c.consent(tx, d, func(k *product.Consent) { k.Used++ }); err != nil {
 			return err
