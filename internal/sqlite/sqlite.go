@@ -144,8 +144,10 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 		}
 	}
 	if writer {
+		// The values stand outside the index: SQLite reads the whole of every row that
+		// it passes on the way to a key in a table WITHOUT ROWID.
 		err := c.Exec(fmt.Sprintf(`BEGIN IMMEDIATE;
-			CREATE TABLE IF NOT EXISTS rows(tab TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY(tab, key)) WITHOUT ROWID;
+			CREATE TABLE IF NOT EXISTS rows(tab TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, UNIQUE(tab, key));
 			PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT`, applicationID, schema))
 		if err != nil {
 			return fmt.Errorf("opening the database: %w", err)
