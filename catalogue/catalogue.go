@@ -8,8 +8,10 @@
 package catalogue
 
 import (
+	"bytes"
 	"crypto/sha512"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -28,6 +30,7 @@ import (
 const (
 	tablePerson  = ledger.FoldPrefix + "person"  // name → act.Person
 	tablePartner = ledger.FoldPrefix + "partner" // party → Partner
+	tableCount   = ledger.FoldPrefix + "count"   // party → its acts taken in, and ours that are for it: 8 bytes each
 	tableText    = ledger.FoldPrefix + "text"    // sum of a pact's text → text
 	tablePact    = ledger.FoldPrefix + "pact"    // pact/sum → Row
 	tableProduct = ledger.FoldPrefix + "product" // number → product.Custody
@@ -48,8 +51,15 @@ const (
 type Catalogue struct {
 	Own act.Party
 
-	mu    sync.Mutex
-	texts map[act.Sum]*pact.Pact // parsed texts: they never change
+	mu       sync.Mutex
+	texts    map[act.Sum]*pact.Pact // parsed texts: they never change
+	partners map[act.Party]parsed   // what was last parsed of each partner's row
+}
+
+// parsed is a partner as its row was parsed: the same bytes say the same.
+type parsed struct {
+	row     []byte
+	partner Partner
 }
 
 // Partner is a party that we know.
@@ -57,8 +67,8 @@ type Partner struct {
 	Card        act.Card                 `json:"card"`
 	Code        string                   `json:"code"`
 	Known       act.Moment               `json:"known"`
-	Received    int64                    `json:"received"`              // acts of its that were taken in
-	Queued      int64                    `json:"queued"`                // acts of ours that are for it
+	Received    int64                    `json:"-"`                     // acts of its that were taken in
+	Queued      int64                    `json:"-"`                     // acts of ours that are for it
 	Authorities map[string]act.Authority `json:"authorities,omitempty"` // its persons, notified to us
 	Notified    map[string]string        `json:"notified,omitempty"`    // our persons, notified to it: name → key
 	Disputed    string                   `json:"disputed,omitempty"`
@@ -110,9 +120,9 @@ func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any
 	if len(to) != 1 {
 		return a, nil
 	}
-	peer, err := tx.Peer(to[0])
-	if err == nil && peer.Head.Size > 0 {
-		a.Seen = &peer.Head
+	head, err := tx.PeerHead(to[0])
+	if err == nil && head.Size > 0 {
+		a.Seen = &head
 	}
 	return a, err
 }
@@ -140,14 +150,62 @@ func (c *Catalogue) Persons(tx *ledger.Tx) ([]act.Person, error) {
 	return rows[act.Person](tx, tablePerson, "")
 }
 
-// Partner reads a partner.
+// Partner reads a partner. Its maps are not to be changed.
 func (c *Catalogue) Partner(tx *ledger.Tx, p act.Party) (Partner, bool, error) {
-	return ledger.Load[Partner](tx, tablePartner, string(p))
+	row, err := tx.Get(tablePartner, []byte(p))
+	if err != nil || row == nil {
+		return Partner{}, false, err
+	}
+	partner, err := c.parse(p, row)
+	if err != nil {
+		return Partner{}, false, err
+	}
+	partner.Received, partner.Queued, err = counts(tx, p)
+	return partner, true, err
+}
+
+// parse reads a partner's row: its card is long, asked for with every act, and changes seldom.
+func (c *Catalogue) parse(p act.Party, row []byte) (partner Partner, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last, ok := c.partners[p]; ok && bytes.Equal(last.row, row) {
+		return last.partner, nil
+	}
+	if err := json.Unmarshal(row, &partner); err != nil {
+		return partner, fmt.Errorf("reading partner %s: %w", p, err)
+	}
+	if c.partners == nil {
+		c.partners = make(map[act.Party]parsed)
+	}
+	c.partners[p] = parsed{row, partner}
+	return partner, nil
+}
+
+func counts(tx *ledger.Tx, p act.Party) (received, queued int64, err error) {
+	b, err := tx.Get(tableCount, []byte(p))
+	if err != nil || b == nil {
+		return 0, 0, err
+	}
+	if len(b) != 16 {
+		return 0, 0, fmt.Errorf("reading the counts of %s: not two numbers", p)
+	}
+	return int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint64(b[8:])), nil
 }
 
 // Partners reads all partners, by party.
 func (c *Catalogue) Partners(tx *ledger.Tx) ([]Partner, error) {
-	return rows[Partner](tx, tablePartner, "")
+	var all []Partner
+	for row, err := range tx.Scan(tablePartner, nil, nil) {
+		if err != nil {
+			return nil, err
+		}
+		p, _, err := c.Partner(tx, act.Party(row.Key))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 // Card returns the pinned card of p, for verifying the ledger.
@@ -375,13 +433,11 @@ func rows[T any](tx *ledger.Tx, table, prefix string) ([]T, error) {
 		if err != nil {
 			return nil, err
 		}
-		v, ok, err := ledger.Load[T](tx, table, string(row.Key))
-		if err != nil {
-			return nil, err
+		var v T
+		if err := json.Unmarshal(row.Value, &v); err != nil {
+			return nil, fmt.Errorf("reading %s %q: %w", table, row.Key, err)
 		}
-		if ok {
-			all = append(all, v)
-		}
+		all = append(all, v)
 	}
 	return all, nil
 }

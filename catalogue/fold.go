@@ -2,7 +2,9 @@ package catalogue
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"entente/act"
@@ -20,7 +22,7 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		if err := c.queue(tx, e); err != nil {
 			return err
 		}
-	} else if err := c.partner(tx, e.Act.From, func(p *Partner) { p.Received++ }); err != nil {
+	} else if _, err := c.count(tx, e.Act.From, 1, 0); err != nil {
 		return err
 	}
 	if e.Act.From != c.Own && e.Act.Kind.Home() {
@@ -86,8 +88,8 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 // queue gives an act of ours its place among the acts to each recipient.
 func (c *Catalogue) queue(tx *ledger.Tx, e ledger.Entry) error {
 	for _, to := range e.Act.To {
-		var place int64
-		if err := c.partner(tx, to, func(p *Partner) { place = p.Queued; p.Queued++ }); err != nil {
+		place, err := c.count(tx, to, 0, 1)
+		if err != nil {
 			return err
 		}
 		if err := tx.Put(tableQueue+string(to), be(place), be(e.Index)); err != nil {
@@ -109,27 +111,41 @@ func (c *Catalogue) partner(tx *ledger.Tx, p act.Party, f func(*Partner)) error 
 	return ledger.Save(tx, tablePartner, string(p), partner)
 }
 
+// count adds to the counts of a partner, and returns how many acts were queued before.
+func (c *Catalogue) count(tx *ledger.Tx, p act.Party, received, queued int64) (int64, error) {
+	if row, err := tx.Get(tablePartner, []byte(p)); err != nil || row == nil {
+		return 0, errors.Join(err, fmt.Errorf("%s is not known here", p))
+	}
+	r, q, err := counts(tx, p)
+	if err != nil {
+		return 0, err
+	}
+	return q, tx.Put(tableCount, []byte(p), append(be(r+received), be(q+queued)...))
+}
+
 func (c *Catalogue) authority(tx *ledger.Tx, a act.Act, b act.Authority) error {
 	if a.From != c.Own {
 		return c.partner(tx, a.From, func(p *Partner) {
-			if p.Authorities == nil {
-				p.Authorities = map[string]act.Authority{}
-			}
-			p.Authorities[b.Name] = b
+			p.Authorities = with(p.Authorities, b.Name, b)
 		})
 	}
 	for _, to := range a.To {
 		err := c.partner(tx, to, func(p *Partner) {
-			if p.Notified == nil {
-				p.Notified = map[string]string{}
-			}
-			p.Notified[b.Name] = b.Key
+			p.Notified = with(p.Notified, b.Name, b.Key)
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// with returns a copy of m with one entry more: others may be reading m.
+func with[V any](m map[string]V, k string, v V) map[string]V {
+	all := make(map[string]V, len(m)+1)
+	maps.Copy(all, m)
+	all[k] = v
+	return all
 }
 
 func (c *Catalogue) proposal(tx *ledger.Tx, e ledger.Entry, b act.Proposal) error {
@@ -254,7 +270,8 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	if !ok {
 		if r, is := e.Act.Body.(act.Refusal); is && !r.Kept && e.Act.From == c.Own {
 			// What could not be read has its place all the same, or the partner would send it for ever.
-			return c.partner(tx, e.Act.To[0], func(p *Partner) { p.Received++ })
+			_, err := c.count(tx, e.Act.To[0], 1, 0)
+			return err
 		}
 		return nil
 	}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,8 +23,9 @@ import (
 func Origin(p act.Party) string { return "entente/" + string(p) }
 
 // Checkpoint returns the ledger's present head, signed. What it covers is
-// durable: it is read from a committed state before it is signed, and the
-// signed bytes are kept before they are returned. A head is signed once.
+// durable: it is read from a committed state before it is signed. A head is
+// signed once. The signed bytes are kept with the next commit: if the process
+// ends before, the same head is signed again, which says nothing else.
 //
 //	entente/KR
 //	17
@@ -30,13 +33,17 @@ func Origin(p act.Party) string { return "entente/" + string(p) }
 //
 //	— entente/KR 4nU2...
 func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, act.Head, error) {
+	l.signing.Lock()
+	defer l.signing.Unlock()
 	var head act.Head
 	var signed []byte
 	err := l.View(ctx, func(tx *Tx) (err error) {
 		if head, err = tx.Head(); err != nil {
 			return err
 		}
-		signed, err = tx.Get(tableSigned, be(head.Size))
+		if signed = l.unkept(head.Size); signed == nil {
+			signed, err = tx.Get(tableSigned, be(head.Size))
+		}
 		return err
 	})
 	if err != nil || signed != nil {
@@ -47,14 +54,35 @@ func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, act.Head, error) {
 		return nil, head, fmt.Errorf("signing the checkpoint of %d entries: %w", head.Size, err)
 	}
 	point.At("after signing a checkpoint")
-	err = l.Update(ctx, func(tx *Tx) error {
-		if b, err := tx.Get(tableSigned, be(head.Size)); err != nil || b != nil {
-			signed = b
-			return err
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.signed[head.Size] = signed
+	return signed, head, nil
+}
+
+// unkept returns our checkpoint of a size, if no commit has kept it yet.
+func (l *Ledger) unkept(size int64) []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.signed[size]
+}
+
+// keepSigned writes the checkpoints that were signed since the last commit,
+// and returns what is to be done once they are durable.
+func (l *Ledger) keepSigned(r Rows) (kept func(), err error) {
+	l.mu.Lock()
+	all := maps.Clone(l.signed)
+	l.mu.Unlock()
+	for size, b := range all {
+		if err := r.Put(tableSigned, be(size), b); err != nil {
+			return nil, err
 		}
-		return tx.Put(tableSigned, be(head.Size), signed)
-	})
-	return signed, head, err
+	}
+	return func() {
+		for size := range all {
+			delete(l.signed, size)
+		}
+	}, nil
 }
 
 func checkpointText(p act.Party, h act.Head) string {
@@ -154,15 +182,26 @@ func (i Inclusion) Vouches(from act.Party, b []byte) bool {
 
 // Peer is a partner's checkpoint as we last verified it.
 type Peer struct {
-	Head       act.Head `json:"head"`
-	Checkpoint []byte   `json:"checkpoint"`
+	Head       act.Head
+	Checkpoint []byte
+}
+
+// PeerHead returns the head of the last checkpoint of p that this ledger has
+// seen; the zero value when there is none.
+func (tx *Tx) PeerHead(p act.Party) (act.Head, error) {
+	h, _, err := Load[act.Head](tx, tablePeer, string(p))
+	return h, err
 }
 
 // Peer returns the last checkpoint of p that this ledger has seen; the zero
 // value when there is none.
 func (tx *Tx) Peer(p act.Party) (Peer, error) {
-	peer, _, err := Load[Peer](tx, tablePeer, string(p))
-	return peer, err
+	h, err := tx.PeerHead(p)
+	if err != nil || h.Size == 0 {
+		return Peer{Head: h}, err
+	}
+	b, err := tx.Get(tableSeen, seenKey(p, h.Size))
+	return Peer{h, b}, err
 }
 
 // Contradiction says that a partner's ledger is not a continuation of what
@@ -216,20 +255,24 @@ func (tx *Tx) See(card act.Card, checkpoint []byte, growth tlog.TreeProof) (act.
 	if err != nil {
 		return act.Head{}, err
 	}
-	last, err := tx.Peer(card.Party)
+	last, err := tx.PeerHead(card.Party)
 	if err != nil {
 		return act.Head{}, err
 	}
-	if err := CheckGrowth(growth, last.Head, h); err != nil {
+	if err := CheckGrowth(growth, last, h); err != nil {
+		last, rerr := tx.Peer(card.Party)
+		if rerr != nil {
+			return h, rerr
+		}
 		return act.Head{}, &Contradiction{Party: card.Party, Why: err.Error(), Card: card, Earlier: last.Checkpoint, Later: checkpoint, Proof: growth}
 	}
-	if h == last.Head {
+	if h == last {
 		return h, nil
 	}
 	if err := tx.Put(tableSeen, seenKey(card.Party, h.Size), checkpoint); err != nil {
 		return h, err
 	}
-	return h, Save(tx, tablePeer, string(card.Party), Peer{Head: h, Checkpoint: checkpoint})
+	return h, Save(tx, tablePeer, string(card.Party), h)
 }
 
 // Basis is a head that a partner may have seen last, and the growth from there.
@@ -251,6 +294,15 @@ func (tx *Tx) Bases(from, to int64, most int) (all []Basis, err error) {
 		}
 		sizes = append(sizes, int64(binary.BigEndian.Uint64(row.Key)))
 	}
+	tx.l.mu.Lock()
+	for size := range tx.l.signed { // shown, and kept with the next commit
+		if size > from && size < to {
+			sizes = append(sizes, size)
+		}
+	}
+	tx.l.mu.Unlock()
+	slices.Sort(sizes)
+	sizes = slices.Compact(sizes)
 	sizes = append(sizes[max(0, len(sizes)-most):], to)
 	for _, size := range sizes {
 		b := Basis{}

@@ -41,7 +41,7 @@ const (
 	tableDigest = "ledger/digest"  // digest of an act → index
 	tableHead   = "ledger/head"    // "size" → number of entries
 	tableSigned = "ledger/signed"  // size → our checkpoint as signed
-	tablePeer   = "ledger/peer"    // party → its last checkpoint that we verified
+	tablePeer   = "ledger/peer"    // party → head of its last checkpoint that we verified
 	tableSeen   = "ledger/seen"    // party and size → each checkpoint of its that we verified
 	tableProof  = "ledger/voucher" // index → the proof that came with a partner's act
 )
@@ -61,18 +61,20 @@ type Ledger struct {
 	shelf Shelf
 	cfg   Config
 
-	turn chan struct{} // held by whoever commits
+	turn    chan struct{} // held by whoever commits
+	signing sync.Mutex    // held by whoever signs a checkpoint
 
-	mu    sync.Mutex
-	queue []*work
-	grown chan struct{} // closed when entries are added
-	dead  error         // set once a write's outcome is not known
-	died  chan struct{} // closed with it
+	mu     sync.Mutex
+	signed map[int64][]byte // our checkpoints that no commit has kept yet, by size
+	queue  []*work
+	grown  chan struct{} // closed when entries are added
+	dead   error         // set once a write's outcome is not known
+	died   chan struct{} // closed with it
 }
 
 // Open returns the ledger that shelf keeps.
 func Open(shelf Shelf, cfg Config) *Ledger {
-	return &Ledger{shelf: shelf, cfg: cfg, turn: make(chan struct{}, 1), grown: make(chan struct{}), died: make(chan struct{})}
+	return &Ledger{shelf: shelf, cfg: cfg, turn: make(chan struct{}, 1), signed: make(map[int64][]byte), grown: make(chan struct{}), died: make(chan struct{})}
 }
 
 // Died is closed when a write failed in a way that leaves the state unknown:
@@ -189,6 +191,7 @@ func (l *Ledger) leave(w *work) bool {
 // context: no caller's may end what others wait for.
 func (l *Ledger) commit(g []*work) {
 	var size int64
+	var kept func()
 	grew := false
 	err := l.shelf.Update(context.Background(), func(r Rows) error {
 		tx, err := l.begin(r)
@@ -196,6 +199,9 @@ func (l *Ledger) commit(g []*work) {
 			return err
 		}
 		size = tx.size
+		if kept, err = l.keepSigned(r); err != nil {
+			return err
+		}
 		if len(g) == 1 {
 			err = tx.run(g[0])
 		} else {
@@ -218,9 +224,12 @@ func (l *Ledger) commit(g []*work) {
 	case errors.Is(err, ErrStorage) && l.dead == nil:
 		l.dead = err
 		close(l.died)
-	case err == nil && grew:
-		close(l.grown)
-		l.grown = make(chan struct{})
+	case err == nil:
+		kept()
+		if grew {
+			close(l.grown)
+			l.grown = make(chan struct{})
+		}
 	}
 	for _, w := range g {
 		if w.err == nil {
