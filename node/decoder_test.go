@@ -13,17 +13,6 @@ import (
 	"entente/imagery"
 )
 
-// TestMain lets the test binary be the node's decoder.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == "decode" {
-		if imagery.Serve(os.Stdin, os.Stdout) != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 // preview is what a real node's is.
 func preview(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error) {
 	return imagery.NewChild(os.Args[0], "decode").Preview(ctx, r, size, most)

@@ -30,19 +30,6 @@ import (
 	"entente/party"
 )
 
-// TestMain lets the test binary be a node in a process of its own, which the
-// benchmarks drive: see docs/benchmarks.md.
-func TestMain(m *testing.M) {
-	if dir := os.Getenv("ENTENTE_SPEED_NODE"); dir != "" {
-		if err := beNode(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
-}
-
 // Far is a node in a process of its own, as the benchmark's process calls it.
 type Far struct {
 	dir    string
