@@ -114,7 +114,7 @@ func signedJSON(header string, v any, signers ...note.Signer) ([]byte, error) {
 func openJSON[T interface{ check() error }](header string, b []byte, vs []note.Verifier) (v T, err error) {
 	bad := fmt.Errorf("%w: it is not signed by whom it names", ErrMedium)
 	n, err := note.Open(b, note.VerifierList(vs...))
-	if err != nil || len(vs) == 0 || len(n.Sigs) != len(vs) {
+	if err != nil || len(vs) == 0 || len(n.Sigs) != len(vs) || len(n.UnverifiedSigs) > 0 {
 		return v, bad
 	}
 	line, ok := strings.CutPrefix(n.Text, header)

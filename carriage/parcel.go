@@ -147,7 +147,7 @@ func readStatement(card act.Card, b []byte) (s Statement, err error) {
 		vs = append(vs, v)
 	}
 	n, err := note.Open(b, note.VerifierList(vs...))
-	if err != nil || len(vs) == 0 || len(n.Sigs) != len(vs) {
+	if err != nil || len(vs) == 0 || len(n.Sigs) != len(vs) || len(n.UnverifiedSigs) > 0 {
 		return s, bad
 	}
 	line, ok := strings.CutPrefix(n.Text, statementHeader)

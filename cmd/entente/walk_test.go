@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"entente/demo"
+
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -22,6 +24,13 @@ func TestScripts(t *testing.T) {
 			}
 			e.Setenv("ENTENTE_TEST_MAIN", "1")
 			e.Setenv("HOME", e.WorkDir)
+			for _, name := range []string{"PORT", "PORT2", "PORT3"} {
+				port, err := demo.Port()
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, port)
+			}
 			return os.Symlink(exe, filepath.Join(e.WorkDir, "entente"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": capture, "await": await},
