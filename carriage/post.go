@@ -178,11 +178,7 @@ func (o *Post) Next(ctx context.Context, p act.Party, route []act.Party) ([]byte
 // letter decides what there is to say to p, and remembers that it was said.
 func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*letter, error) {
 	d, now := o.Direct, o.Direct.Now()
-	var partner catalogue.Partner
-	err := d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-		partner, _, err = d.Catalogue.Partner(tx, p)
-		return err
-	})
+	queued, err := o.queued(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +186,7 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 	if err != nil {
 		return nil, err
 	}
-	due := partner.Queued > c.heard.Next && (c.sentTo <= c.heard.Next || now.Sub(c.sentAt) >= retry(c.tries))
+	due := queued > c.heard.Next && (c.sentTo <= c.heard.Next || now.Sub(c.sentAt) >= retry(c.tries))
 	if !due && !c.owes && len(wants) == 0 && len(c.serve) == 0 {
 		return nil, nil
 	}
@@ -211,6 +207,16 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 	l.statement = Statement{From: d.Own.Party, To: p, At: act.MomentOf(now), Want: wants}
 	l.statement.Next, l.statement.Seen, err = d.state(ctx, p)
 	return l, err
+}
+
+// queued returns how many acts of ours are for p.
+func (o *Post) queued(ctx context.Context, p act.Party) (n int64, err error) {
+	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := o.Direct.Catalogue.Partner(tx, p)
+		n = partner.Queued
+		return err
+	})
+	return n, err
 }
 
 // grounds shows the growth of our ledger from each head that the partner may
@@ -433,6 +439,9 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 	if err := d.checkOurs(ctx, p.From, p.Seen); err != nil {
 		c.state.Trouble = err.Error()
 		return p.outer, err
+	}
+	if queued, err := o.queued(ctx, p.From); err != nil || p.Next > queued {
+		return p.outer, errors.Join(err, fmt.Errorf("%w: %s says that it took %d acts of ours, and %d are for it", ErrParcel, p.From, p.Next, queued))
 	}
 	if err := o.takeIn(ctx, c, p, channel); err != nil {
 		return p.outer, err
