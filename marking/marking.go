@@ -91,6 +91,9 @@ func (t Table) Check() map[int]string {
 			if o.Mark == r.Mark && (o.To.IsZero() || r.From.Before(o.To)) && (r.To.IsZero() || o.From.Before(r.To)) {
 				bad[i] = fmt.Sprintf("the mark %s stands twice for the same time", r.Mark.Text)
 			}
+			if o.Term == r.Term && o.Rank != r.Rank {
+				bad[i] = fmt.Sprintf("%s is both rank %d and rank %d", r.Term, o.Rank, r.Rank)
+			}
 			if o.Rank == r.Rank && o.Term != r.Term {
 				bad[i] = fmt.Sprintf("rank %d is called both %s and %s", r.Rank, o.Term, r.Term)
 			}

@@ -64,7 +64,7 @@ func TestProblems(t *testing.T) {
 	for want, change := range map[string][2]string{
 		"anchors and aliases":           {"binding: treaty", "binding: &a treaty"},
 		"tags are not allowed":          {"binding: treaty", "binding: !!str treaty"},
-		"field colour not found":        {"binding: treaty", "binding: treaty\ncolour: red"},
+		"\"colour\" is not known":       {"binding: treaty", "binding: treaty\ncolour: red"},
 		"already defined":               {"binding: treaty", "binding: treaty\nbinding: treaty"},
 		"turn the direction of writing": {"Republic of Korea, ko", "Republic of \u202eKorea, ko"},
 		"each stands once":              {"- id: JP", "- id: KR"},
@@ -85,6 +85,13 @@ func TestProblems(t *testing.T) {
 		"is not within 1 and 8760":      {"hours: 72", "hours: 9000"},
 		"names its hub":                 {"topology: direct", "topology: hub"},
 		"no such term":                  {"term: subjects,", "term: nothing,"},
+		"is a whole number":             {"version: 1\n", "version: one\n"},
+		"\"notice-days\" is a whole":    {"notice-days: 90", "notice-days: 90.7"},
+		"\"term-years\" is a whole":     {"term-years: 1", "term-years: 010"},
+		"\"hours\" is a whole":          {"hours: 72", "hours: \"72\""},
+		"is a list":                     {"subjects: [nuclear-test, missile-launch, imagery, defence]", "subjects: defence"},
+		"as keys with values":           {"{en: Japan, ko: 일본국, ja: 日本国}", "Japan"},
+		"is both rank 3 and rank 2":     {"markings:\n", "markings:\n  - {rank: 3, term: SECRET, party: KR, mark: X}\n"},
 		"the mark ends before":          {"roman: Hi, from: 2016-11-23", "roman: Hi, from: 2016-11-23, to: 2015-01-01"},
 		"a leg is between":              {"costs: own", "costs: own\nlegs: [{between: [KR, US], ceiling: SECRET}]"},
 		"here is missing":               {"ceiling: SECRET\n", ""},
@@ -104,6 +111,23 @@ func TestProblems(t *testing.T) {
 		if !strings.Contains(strings.Join(all, "\n"), want) {
 			t.Errorf("%q is not among %q", want, all)
 		}
+	}
+}
+
+// TestAtOnce: mistakes of shape hide no others; each stands once, in its place, in
+// a lawyer's words.
+func TestAtOnce(t *testing.T) {
+	_, text := shipped(t)
+	_, problems := pact.Parse([]byte(strings.NewReplacer("version: 1\n", "version: one\n", "binding: treaty", "binding: contract", "  - id: JP\n", "  - id: JP\n    colour: blue\n",
+		"ceiling: SECRET\n", "ceiling: SECRT\n", "provide: none", "provide: [none]").Replace(text)))
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.String())
+	}
+	want := []string{`7:10: "version" is a whole number`, `12:10: "contract" is none of: treaty, arrangement, exchange-of-notes, membership`, `20:5: "colour" is not known in "parties"`,
+		`32:10: "SECRT" is no term of the table of markings`, `46:10: "provide" is text`}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
 	}
 }
 

@@ -2,6 +2,7 @@ package pact
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
@@ -181,6 +182,7 @@ type source struct {
 type reader struct {
 	root     *yaml.Node
 	problems []Problem
+	mistaken map[string]bool // paths of values of the wrong shape: reported once
 }
 
 // at reports a mistake at the place that path leads to: keys and indexes.
@@ -225,37 +227,124 @@ func Parse(text []byte) (*Pact, []Problem) {
 	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, []Problem{{1, 1, "the text holds more than one document"}}
 	}
-	r := &reader{root: doc.Content[0]}
+	r := &reader{root: doc.Content[0], mistaken: map[string]bool{}}
 	nodes := 0
 	if r.narrow(r.root, 0, &nodes); len(r.problems) > 0 {
 		return nil, r.problems
 	}
+	// What has the wrong shape is blanked, so that the rest is checked too.
+	r.shape(r.root, reflect.TypeFor[source](), nil)
 	var s source
-	strict := yaml.NewDecoder(bytes.NewReader(text))
-	strict.KnownFields(true)
-	if err := strict.Decode(&s); err != nil {
-		var te *yaml.TypeError
-		if !errors.As(err, &te) {
-			return nil, []Problem{{1, 1, plain(err)}}
-		}
-		for _, e := range te.Errors {
-			p := Problem{Line: 1, Column: 1, Text: strings.ReplaceAll(e, " in type pact.source", "")}
-			if n, _ := fmt.Sscanf(e, "line %d:", &p.Line); n == 1 {
-				_, p.Text, _ = strings.Cut(p.Text, ": ")
-			}
-			r.problems = append(r.problems, p)
-		}
-		return nil, r.problems
+	if err := r.root.Decode(&s); err != nil {
+		r.problems = append(r.problems, Problem{r.root.Line, r.root.Column, plain(err)})
+		return nil, r.sorted()
 	}
 	r.values(reflect.ValueOf(s), "", nil)
 	p := r.build(s)
 	if len(r.problems) > 0 {
-		slices.SortStableFunc(r.problems, func(a, b Problem) int { return (a.Line-b.Line)*10000 + a.Column - b.Column })
-		return nil, slices.Compact(r.problems)
+		return nil, r.sorted()
 	}
 	p.Text = sha512.Sum384(text)
 	p.prepare()
 	return p, nil
+}
+
+// sorted returns the mistakes by their place.
+func (r *reader) sorted() []Problem {
+	slices.SortStableFunc(r.problems, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+	return slices.Compact(r.problems)
+}
+
+// shape checks that each value is of the kind that its field wants, and that
+// nothing unknown or twice stands in the text.
+func (r *reader) shape(n *yaml.Node, t reflect.Type, path []any) {
+	said := "the text"
+	for _, step := range path {
+		if key, ok := step.(string); ok {
+			said = strconv.Quote(key)
+		}
+	}
+	at := func(n *yaml.Node, text string) { r.problems = append(r.problems, Problem{n.Line, n.Column, text}) }
+	blank := func(text string) {
+		if n.Tag != "!!null" { // nothing is written: it is left out
+			at(n, text)
+			r.mistaken[fmt.Sprint(path)] = true
+		}
+		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
+	}
+	below := func(step any) []any { return append(slices.Clone(path), step) }
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.Struct, reflect.Map:
+		if n.Kind != yaml.MappingNode {
+			blank(said + " is written as keys with values, such as {en: Japan}")
+			return
+		}
+		seen := map[string]int{}
+		var kept []*yaml.Node
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			k, v := n.Content[i], n.Content[i+1]
+			of, known := field(t, k.Value)
+			line, twice := seen[k.Value]
+			switch seen[k.Value] = k.Line; {
+			case twice:
+				at(k, fmt.Sprintf("%q is already defined in line %d", k.Value, line))
+				continue
+			case k.Kind != yaml.ScalarNode || !known:
+				at(k, fmt.Sprintf("%q is not known in %s", k.Value, said))
+				continue
+			}
+			r.shape(v, of, below(k.Value))
+			kept = append(kept, k, v)
+		}
+		n.Content = kept
+	case reflect.Slice:
+		if n.Kind != yaml.SequenceNode {
+			blank(said + " is a list: [one, two]")
+			return
+		}
+		for i, c := range n.Content {
+			r.shape(c, t.Elem(), below(i))
+		}
+	default:
+		wants := map[reflect.Kind]string{reflect.Int: "a whole number", reflect.Bool: "true or false", reflect.String: "text"}[t.Kind()]
+		if n.Kind != yaml.ScalarNode || n.Decode(reflect.New(t).Interface()) != nil || t.Kind() == reflect.Int && !whole(n.Value) {
+			blank(fmt.Sprintf("%s is %s", said, wants))
+		}
+	}
+}
+
+// whole holds for a number as people write it. YAML would also read 090 as an
+// octal number, and cut 90.7 down to 90.
+func whole(s string) bool {
+	n, err := strconv.Atoi(s)
+	return err == nil && strconv.Itoa(n) == s
+}
+
+// spoilt reports whether a value, or one inside it, has the wrong shape.
+func (r *reader) spoilt(path []any) bool {
+	inside := strings.TrimSuffix(fmt.Sprint(path), "]")
+	for p := range r.mistaken {
+		if p == inside+"]" || strings.HasPrefix(p, inside+" ") {
+			return true
+		}
+	}
+	return false
+}
+
+// field returns the type of what stands under a key.
+func field(t reflect.Type, key string) (reflect.Type, bool) {
+	if t.Kind() == reflect.Map {
+		return t.Elem(), true
+	}
+	for f := range t.NumField() {
+		if t.Field(f).Tag.Get("yaml") == key {
+			return t.Field(f).Type, true
+		}
+	}
+	return nil, false
 }
 
 func plain(err error) string {
@@ -323,6 +412,9 @@ func mixed(s string) bool {
 // values checks each value by the tags of its field.
 func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 	at := func(text string) { r.at(text, path...) }
+	if r.mistaken[fmt.Sprint(path)] {
+		return
+	}
 	switch v.Kind() {
 	case reflect.Pointer:
 		if !v.IsNil() {
@@ -331,9 +423,16 @@ func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			if need := f.Tag.Get("need"); need != "" && v.Field(i).IsZero() {
-				at("here is missing: " + need)
+			if need := f.Tag.Get("need"); need != "" && v.Field(i).IsZero() && !r.spoilt(append(slices.Clone(path), f.Tag.Get("yaml"))) {
+				if text := "here is missing: " + need; len(path) > 0 {
+					at(fmt.Sprintf("%v: %s", path[len(path)-1], text))
+				} else {
+					at(text)
+				}
 				continue
+			}
+			if v.Field(i).IsZero() && v.Field(i).Kind() == reflect.Struct {
+				continue // it was left out, and may be
 			}
 			r.values(v.Field(i), f.Tag, append(slices.Clone(path), f.Tag.Get("yaml")))
 		}
@@ -409,6 +508,16 @@ func zone(s string) *time.Location {
 	return time.FixedZone(s, off)
 }
 
+// material is what two parties must not share: keys as they are, however they
+// are spelled and named.
+func material(ledger []string, link act.Sum, seal []byte) []string {
+	all := []string{string(link[:]), string(seal)}
+	for _, v := range ledger {
+		all = append(all, v[strings.LastIndex(v, "+")+1:])
+	}
+	return all
+}
+
 func (r *reader) parties(p *Pact, s source) {
 	if len(s.Parties) < 2 || len(s.Parties) > act.MaxParties {
 		r.at("a pact has 2 to 64 parties", "parties")
@@ -445,7 +554,7 @@ func (r *reader) parties(p *Pact, s source) {
 					r.at("a key of the party's ledger does not parse", "parties", i, "keys", "ledger")
 				}
 			}
-			for _, v := range append(slices.Clone(k.Ledger), k.Link, k.Seal) {
+			for _, v := range material(k.Ledger, c.Link, c.Seal) {
 				if keys[v] {
 					r.at("two parties have one key", "parties", i, "keys")
 				}
@@ -480,7 +589,7 @@ func (r *reader) markings(p *Pact, s source) {
 	}
 	p.Ceiling = r.rank(p, s.Ceiling, 0, "ceiling")
 	p.Floor = r.rank(p, s.Floor, least, "floor")
-	if p.Floor > p.Ceiling {
+	if p.Ceiling > 0 && p.Floor > p.Ceiling {
 		r.at("the floor is above the ceiling", "floor")
 	}
 	p.Receipt = Receipt{r.rank(p, s.Receipts.From, least, "receipts", "from"), hours(s.Receipts.Hours)}
