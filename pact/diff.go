@@ -12,7 +12,7 @@ import (
 
 // Term is one term of a pact, by the dimension in which real pacts differ.
 type Term struct {
-	Dimension string // D1 to D24
+	Dimension string // D1 to D24; empty: an article, or a clause that it keeps
 	Key       string
 	For       act.Party // whom it concerns; empty: every party
 	Value     string
@@ -95,14 +95,16 @@ func (p *Pact) Lines() (all []Term) {
 	}
 	add("D1", "binding force", p.Binding, 0)
 	for _, q := range p.Parties {
-		all = append(all, Term{"D2", "party", q.ID, q.Kind + ": " + q.Name.EN, 0})
+		all = append(all, Term{"D2", "party", q.ID, q.Kind + ": " + q.Name.EN, 1})
 		if q.Card != nil {
 			all = append(all, Term{"D2", "keys", q.ID, fmt.Sprintf("period %d, %x", q.Card.Period, q.Card.Link[:6]), 0})
 		}
 	}
 	add("D3", "topology", p.Topology, 0)
 	add("D3", "hub", string(p.Hub.Party), 0)
-	add("D3", "the hub reads", when(p.Hub.Party != "", fmt.Sprint(p.Hub.Reads)), order(fmt.Sprint(p.Hub.Reads), "false", "true"))
+	if p.Hub.Party != "" {
+		all = append(all, Term{"D3", "the hub reads", p.Hub.Party, fmt.Sprint(p.Hub.Reads), order(fmt.Sprint(p.Hub.Reads), "false", "true")})
+	}
 	each("D4", "subject", p.Subjects, 1)
 	each("D4", "form", p.Forms, 1)
 	add("D5", "duty to provide", p.Provide, 0)
@@ -114,16 +116,23 @@ func (p *Pact) Lines() (all []Term) {
 	for _, c := range sorted(p.Channels) {
 		add("D7", "channel "+c, "up to "+p.Table.Term(p.Channels[c]), p.Channels[c])
 	}
+	if len(p.Legs) == 0 {
+		add("D7", "ways", "each party reaches each", 1)
+	}
 	for _, l := range p.Legs {
 		v := "up to " + p.Table.Term(l.Ceiling)
-		if len(l.Channels) > 0 {
-			v += " by " + strings.Join(l.Channels, ", ")
+		by := l.Channels
+		if len(by) == 0 {
+			by = sorted(p.Channels)
 		}
 		if l.Under != "" {
 			v += ", under " + string(l.Under)
 		}
 		for i, q := range l.Between {
 			all = append(all, Term{"D7", "leg to " + string(l.Between[1-i]), q, v, l.Ceiling})
+			for _, c := range by {
+				all = append(all, Term{"D7", "leg to " + string(l.Between[1-i]) + " by " + c, q, "yes", 1})
+			}
 		}
 	}
 	add("D8", "third party", p.Third.Release, order(p.Third.Release, "consent", "audience"))
@@ -153,7 +162,10 @@ func (p *Pact) Lines() (all []Term) {
 	}
 	add("D13", "always the originator's consent", when(p.Copying.ConsentFrom > 0, "from "+p.Table.Term(p.Copying.ConsentFrom)), p.Copying.ConsentFrom-17)
 	add("D13", "copies of one product", when(p.Copying.Limit > 0, "at most "+strconv.Itoa(p.Copying.Limit)), p.Copying.Limit-10001)
-	each("D14", "destroyed by: ", p.Destroy.Methods, 1)
+	if len(p.Destroy.Methods) == 0 {
+		add("D14", "destroyed by", "any means", 1)
+	}
+	each("D14", "destroyed by:", p.Destroy.Methods, 1)
 	add("D14", "witnesses", strconv.Itoa(p.Destroy.Witnesses), -p.Destroy.Witnesses)
 	add("D14", "certificate kept", when(p.Destroy.Keep > 0, fmt.Sprintf("%d years", p.Destroy.Keep)), 0)
 	add("D15", "contractors", p.Contract.Allowed, order(p.Contract.Allowed, "forbidden", "conditions"))
@@ -183,6 +195,22 @@ func (p *Pact) Lines() (all []Term) {
 		}
 	}
 	add("D24", "reported to", when(p.Report.To != "", fmt.Sprintf("%s, every %d months", p.Report.To, p.Report.Every)), 0)
+	for _, c := range clauses {
+		if r, ok := p.cite[c]; ok {
+			freedom := 0
+			switch c { // those that bind only where an article keeps them
+			case Assurance, Review:
+				freedom = -1
+			case StandingAuthority:
+				freedom = 1
+			}
+			add("", "clause "+string(c), "kept by "+r[0].Article, freedom)
+		}
+	}
+	for _, a := range p.Articles {
+		add("", fmt.Sprintf("Article %d", a.Number), a.Title.EN+": "+a.Text.EN, 0)
+		add("", fmt.Sprintf("Article %d, record", a.Number), a.Record, 0)
+	}
 	return all
 }
 

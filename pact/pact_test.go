@@ -80,6 +80,8 @@ func TestProblems(t *testing.T) {
 		"a relation names another pact": {"costs: own", "costs: own\nrelation: {protected-by: [kr-jp-2016]}"},
 		"names that look alike":         {"{en: Japan,", "{en: Republic of  korea,"},
 		"which look alike":              {"{en: Japan,", "{en: J\u0430pan,"},
+		"two parties have names":        {"{en: Republic of Korea, ko: 대한민국, ja: 大韓民国}", "{en: JaPan, ko: \"\u0421\u041e\u0421\u0410\", ja: COCA}"},
+		"two marks of one party":        {"markings:\n", "markings:\n  - {rank: 1, term: CONFIDENTIAL, party: KR, mark: 군사\u2161급비밀}\n"},
 		"composed form":                 {"{en: Japan,", "{en: Jap\u0061\u0308n,"},
 		"is none of: own, shared":       {"costs: own", "costs: theirs"},
 		"is not within 1 and 8760":      {"hours: 72", "hours: 9000"},
@@ -134,16 +136,19 @@ func TestAtOnce(t *testing.T) {
 // TestAbsurd: what is too large, too deep or no text is refused with its reason.
 func TestAbsurd(t *testing.T) {
 	for want, text := range map[string]string{
-		"longer than":     "notes: [" + strings.Repeat("x, ", act.MaxText/3) + "]",
-		"too large":       "notes: [" + strings.Repeat("x, ", 25000) + "]",
-		"too deep":        strings.Repeat("[", 50) + strings.Repeat("]", 50),
-		"not YAML":        "\x00\xff",
-		"it is empty":     "",
-		"more than one":   "a: 1\n---\nb: 2\n",
-		"here is missing": "pact: x\n",
+		"1:3: this text holds": "# \u202ein a comment\npact: x",
+		"1:2: this text holds": "#\u061c an Arabic mark",
+		"2:1: this text holds": "a: b\n\u3164: a filler of Hangul",
+		"longer than":          "notes: [" + strings.Repeat("x, ", act.MaxText/3) + "]",
+		"too large":            "notes: [" + strings.Repeat("x, ", 25000) + "]",
+		"too deep":             strings.Repeat("[", 50) + strings.Repeat("]", 50),
+		"not YAML":             "a: [",
+		"it is empty":          "",
+		"more than one":        "a: 1\n---\nb: 2\n",
+		"here is missing":      "pact: x\n",
 	} {
 		p, problems := pact.Parse([]byte(text))
-		if p != nil || !slices.ContainsFunc(problems, func(q pact.Problem) bool { return strings.Contains(q.Text, want) }) {
+		if p != nil || !slices.ContainsFunc(problems, func(q pact.Problem) bool { return strings.Contains(q.String(), want) }) {
 			t.Errorf("%s: %.200v", want, problems)
 		}
 	}
@@ -373,6 +378,34 @@ func TestDiff(t *testing.T) {
 	}
 	if w := pact.Widens(a, b); len(w) != 1 || w[0].Key != "use" {
 		t.Errorf("an arrangement may only narrow (R12): %v", w)
+	}
+	// What an article says and keeps is no detail; nor are ways and means that are no longer named.
+	hub, _ := pact.Template("kr-jp-us-2014")
+	change := func(source, old, now string) []string {
+		t.Helper()
+		x, p1 := pact.Parse([]byte(source))
+		y, p2 := pact.Parse([]byte(strings.Replace(source, old, now, 1)))
+		if len(p1)+len(p2) > 0 || !strings.Contains(source, old) {
+			t.Fatal(old, p1, p2)
+		}
+		var all []string
+		for _, c := range pact.Diff(x, y) {
+			all = append(all, c.Effect+" "+c.Key)
+		}
+		return all
+	}
+	for _, x := range []struct{ source, old, now, want string }{
+		{text, "briefing, assurance]", "briefing]", "wider clause assurance"},
+		{text, "reclassification, review]", "reclassification]", "wider clause review"},
+		{text, "clauses: [originator-control]", "clauses: [originator-control, standing-authority]", "wider clause standing-authority"},
+		{text, "Each party bears its own costs.", "The receiving party bears all costs.", "other Article 19"},
+		{text, "destruction: {methods: [burn, shred, pulp, erase, other-irreversible]}\n", "", "wider destroyed by"},
+		{string(hub), "channels: [hub]}", "channels: [hub, electronic]}", "wider leg to JP by electronic"},
+		{string(hub), "hub: {party: US,", "hub: {party: JP,", "wider the hub reads"},
+	} {
+		if got := change(x.source, x.old, x.now); !slices.Contains(got, x.want) {
+			t.Errorf("%q is not among %q", x.want, got)
+		}
 	}
 	if d := pact.Diff(a, a); d != nil {
 		t.Errorf("a pact differs from itself: %v", d)

@@ -43,7 +43,7 @@ func (p *Pact) Show(lang string) string {
 	}
 	fmt.Fprintf(&b, "\n%s\n", w["terms"])
 	for _, t := range p.Lines() {
-		if t.Dimension != "D2" && t.Dimension != "D6" || t.Key == "floor" || t.Key == "ceiling" {
+		if t.Dimension != "" && t.Dimension != "D2" && t.Dimension != "D6" || t.Key == "floor" || t.Key == "ceiling" {
 			fmt.Fprintf(&b, "  %-34s %s\n", strings.TrimSpace(t.Key+" "+string(t.For)), t.Value)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"entente/act"
 	"entente/marking"
@@ -219,6 +220,9 @@ func Parse(text []byte) (*Pact, []Problem) {
 	if len(text) > act.MaxText {
 		return nil, []Problem{{1, 1, fmt.Sprintf("the text is longer than %d bytes", act.MaxText)}}
 	}
+	if at := hidden(text); at != nil {
+		return nil, []Problem{*at} // also in a comment: people sign what they see
+	}
 	var doc yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(text))
 	if err := d.Decode(&doc); err != nil || len(doc.Content) != 1 {
@@ -282,13 +286,13 @@ func (r *reader) shape(n *yaml.Node, t reflect.Type, path []any) {
 			blank(said + " is written as keys with values, such as {en: Japan}")
 			return
 		}
-		seen := map[string]int{}
+		lines := map[string]int{}
 		var kept []*yaml.Node
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			k, v := n.Content[i], n.Content[i+1]
 			of, known := field(t, k.Value)
-			line, twice := seen[k.Value]
-			switch seen[k.Value] = k.Line; {
+			line, twice := lines[k.Value]
+			switch lines[k.Value] = k.Line; {
 			case twice:
 				at(k, fmt.Sprintf("%q is already defined in line %d", k.Value, line))
 				continue
@@ -366,7 +370,7 @@ func (r *reader) narrow(n *yaml.Node, depth int, count *int) {
 	case n.Style&yaml.TaggedStyle != 0:
 		bad = "tags are not allowed"
 	case n.Kind == yaml.ScalarNode && !readable(n.Value):
-		bad = "this text holds characters that cannot be shown, or that turn the direction of writing"
+		bad = unreadable
 	case n.Kind == yaml.ScalarNode && !norm.NFC.IsNormalString(n.Value):
 		bad = "this text is not in Unicode's composed form (NFC): two spellings would look alike"
 	case n.Kind == yaml.ScalarNode && mixed(n.Value):
@@ -383,8 +387,28 @@ func (r *reader) narrow(n *yaml.Node, depth int, count *int) {
 	}
 }
 
+// hidden finds the first character of a text that cannot be shown.
+func hidden(text []byte) *Problem {
+	line, column := 1, 0
+	for _, c := range string(text) {
+		column++
+		switch {
+		case c == '\n':
+			line, column = line+1, 0
+		case c != '\t' && c != '\r' && c != utf8.RuneError && !readable(string(c)):
+			return &Problem{line, column, unreadable}
+		}
+	}
+	return nil
+}
+
+const unreadable = "this text holds characters that cannot be shown, or that turn the direction of writing"
+
 func readable(s string) bool {
 	for _, c := range s {
+		if unicode.In(c, unicode.Cf, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || c == 0x2800 {
+			return false
+		}
 		if c < 0x20 && c != '\n' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == 0xad || c >= 0x200b && c <= 0x200f || c >= 0x2028 && c <= 0x202e || c >= 0x2060 && c <= 0x206f || c >= 0xe0000 && c <= 0xe007f || c == 0xfeff {
 			return false
 		}
@@ -508,6 +532,17 @@ func zone(s string) *time.Location {
 	return time.FixedZone(s, off)
 }
 
+// alike maps letters to the Latin one that they look like: of Greek, Cyrillic,
+// and among the Latin ones and digits themselves.
+var alike = strings.NewReplacer("а", "a", "в", "b", "с", "c", "е", "e", "ё", "e", "һ", "h", "н", "h", "і", "l", "ј", "j", "к", "k", "м", "m", "о", "o", "р", "p", "ѕ", "s", "т", "t", "у", "y", "х", "x", "ԛ", "q", "ԝ", "w", "ԁ", "d",
+	"α", "a", "β", "b", "ε", "e", "ζ", "z", "η", "h", "ι", "l", "κ", "k", "μ", "m", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "y", "χ", "x",
+	"i", "l", "1", "l", "|", "l", "0", "o", "5", "s", "ı", "l", "ー", "一", "ニ", "二", "ロ", "口", "カ", "力", "エ", "工", "ト", "卜", "ハ", "八", "タ", "夕")
+
+// seen is a name as the eye takes it: two that are seen alike are refused.
+func seen(name string) string {
+	return alike.Replace(strings.Join(strings.Fields(strings.ToLower(norm.NFKC.String(name))), " "))
+}
+
 // material is what two parties must not share: keys as they are, however they
 // are spelled and named.
 func material(ledger []string, link act.Sum, seal []byte) []string {
@@ -528,13 +563,12 @@ func (r *reader) parties(p *Pact, s source) {
 			r.at("a party's name is capital letters, and each stands once", "parties", i, "id")
 		}
 		ids[q.ID] = true
-		for _, n := range []string{q.Name.EN, q.Name.KO, q.Name.JA} {
-			if n = strings.Join(strings.Fields(strings.ToLower(norm.NFKC.String(n))), " "); n != "" && called[n] {
-				r.at("two parties have names that look alike", "parties", i, "name")
-			}
+		looks := []string{seen(q.Name.EN), seen(q.Name.KO), seen(q.Name.JA)}
+		if slices.ContainsFunc(looks, func(n string) bool { return n != "" && called[n] }) {
+			r.at("two parties have names that look alike", "parties", i, "name")
 		}
-		for _, n := range []string{q.Name.EN, q.Name.KO, q.Name.JA} {
-			called[strings.Join(strings.Fields(strings.ToLower(norm.NFKC.String(n))), " ")] = true
+		for _, n := range looks {
+			called[n] = true
 		}
 		t := Party{ID: act.Party(q.ID), Kind: or(q.Kind, "state"), Name: q.Name.act(), Authority: q.Authority.act()}
 		for _, o := range q.Offices {
@@ -580,6 +614,14 @@ func (r *reader) markings(p *Pact, s source) {
 	}
 	for i, why := range p.Table.Check() {
 		r.at(why, "markings", i)
+	}
+	for i := range p.Table {
+		for j := range i {
+			if a, b := p.Table[i].Mark, p.Table[j].Mark; a != b && a.Party == b.Party && seen(a.Text) == seen(b.Text) {
+				r.at("two marks of one party look alike", "markings", i, "mark")
+				break
+			}
+		}
 	}
 	least := 0
 	for i := range p.Table {
