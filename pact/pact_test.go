@@ -574,3 +574,57 @@ func TestDue(t *testing.T) {
 		t.Errorf("%+v", d)
 	}
 }
+
+// TestLimit: a leg's own ceiling holds where it is lower than the channel's, and
+// the first of a month begins in the pact's zone.
+func TestLimit(t *testing.T) {
+	source, _ := pact.Template("kr-jp-us-2014")
+	p, problems := pact.Parse([]byte(strings.Replace(string(source), "between: [KR, US], ceiling: TOP SECRET", "between: [KR, US], ceiling: CONFIDENTIAL", 1)))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for _, q := range [][2]act.Party{{"KR", "US"}, {"US", "KR"}} {
+		if rank, ok := p.Limit(q[0], q[1], "electronic"); rank != 1 || !ok {
+			t.Errorf("%v: %d, %v", q, rank, ok)
+		}
+	}
+	_, text := shipped(t)
+	p, problems = pact.Parse([]byte(strings.Replace(text, "start: later-notification", "start: first-of-month", 1)))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	at := time.Date(2016, 11, 30, 16, 0, 0, 0, time.UTC) // 1 December in Seoul
+	var l pact.Life
+	for _, q := range []act.Party{"KR", "JP"} {
+		l = l.Apply(step(act.PactSigned, q, at)).Apply(step(act.PactNotified, q, at))
+	}
+	if since, ok := p.Since(l); !ok || !since.Equal(time.Date(2017, 1, 1, 0, 0, 0, 0, p.Zone)) {
+		t.Errorf("it begins %s", since)
+	}
+}
+
+// TestLeftOut: what a text leaves out takes the strictest meaning.
+func TestLeftOut(t *testing.T) {
+	_, text := shipped(t)
+	for _, line := range []string{"provide: none\n", "floor: CONFIDENTIAL\n", "use: bound\n", "third-party: {release: consent, counts: [contractor, overseer]}\n", "clearance-from: CONFIDENTIAL\n",
+		"copying: {copies: minimum, translations: minimum, extracts: minimum}\n", "contractors: {allowed: conditions}\n", "text: {authentic: [en], publication: public}\n", "receipts: {from: CONFIDENTIAL, hours: 72}\n"} {
+		if !strings.Contains(text, line) {
+			t.Fatal(line)
+		}
+		now := ""
+		if strings.HasPrefix(line, "receipts") {
+			now = "receipts: {hours: 72}\n"
+		}
+		text = strings.Replace(text, line, now, 1)
+	}
+	p, problems := pact.Parse([]byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for what, ok := range map[string]bool{"use": p.Use == "bound", "third party": p.Third.Release == "consent", "clearance": p.Cleared == 1, "receipts": p.Receipt.From == 1, "floor": p.Floor == 1,
+		"copying": p.Copying.Copies == "consent" && p.Copying.Translations == "consent" && p.Copying.Extracts == "consent", "contractors": p.Contract.Allowed == "forbidden", "text": p.Language.Publication == "closed"} {
+		if !ok {
+			t.Errorf("%s: not the strictest: %+v", what, p)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package ruling_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"entente/act"
+	"entente/pact"
+	"entente/product"
+	"entente/ruling"
+)
+
+// TestAcceptedAsMade: a release is judged by the moment it was made, and by the
+// way it came.
+func TestAcceptedAsMade(t *testing.T) {
+	p, l := shipped(t)
+	end := time.Date(2017, 11, 23, 0, 0, 0, 0, p.Zone)
+	l = l.Apply(act.Act{Kind: act.PactNotice, From: "KR", At: act.MomentOf(now), Body: act.Step{}})
+	for what, x := range map[string]struct {
+		change func(*ruling.AcceptFacts)
+		ok     bool
+	}{
+		"made before the end, come after it": {func(f *ruling.AcceptFacts) { f.Now = end.AddDate(0, 1, 0) }, true},
+		"made at the end":                    {func(f *ruling.AcceptFacts) { f.Act.At, f.Now = act.MomentOf(end), end }, false},
+		"dated a day ahead":                  {func(f *ruling.AcceptFacts) { f.Act.At = act.MomentOf(f.Now.Add(24 * time.Hour)) }, true},
+		"dated two days ahead":               {func(f *ruling.AcceptFacts) { f.Act.At = act.MomentOf(f.Now.Add(48 * time.Hour)) }, false},
+		"read by a hub on its way":           {func(f *ruling.AcceptFacts) { f.Hub = ruling.Hub{Party: "US", Reads: true} }, false},
+		"the pact is blocked":                {func(f *ruling.AcceptFacts) { f.Blocked = "an unknown act" }, false},
+		"sent to more than it names":         {func(f *ruling.AcceptFacts) { f.Act.To = []act.Party{"JP", "US"} }, false},
+		"of a look-alike's series":           {func(f *ruling.AcceptFacts) { f.Manifest.Number = "KR-A-2016-7Q4K-M2XT" }, false},
+	} {
+		f := ruling.AcceptFacts{Pact: p, Life: l, Own: "JP", From: "KR", Manifest: manifest(), Channel: "electronic", Now: now,
+			Act: act.Act{From: "KR", To: []act.Party{"JP"}, By: "officer@KR", Pact: "kr-jp-2016", At: act.MomentOf(now)}}
+		x.change(&f)
+		if r := ruling.Accept(&f); r.Allowed != x.ok {
+			t.Errorf("%s: %s", what, r)
+		}
+	}
+}
+
+// TestVisit: the approval of a visit, gate by gate (R27).
+func TestVisit(t *testing.T) {
+	p, l := shipped(t)
+	for what, x := range map[string]struct {
+		change func(*ruling.VisitFacts)
+		ok     bool
+	}{
+		"asked of us":              {func(*ruling.VisitFacts) {}, true},
+		"asked of others":          {func(f *ruling.VisitFacts) { f.Visit.Host = "US" }, false},
+		"by a stranger":            {func(f *ruling.VisitFacts) { f.Visit.By = "US" }, false},
+		"over":                     {func(f *ruling.VisitFacts) { f.Visit.Until = act.MomentOf(now) }, false},
+		"ended":                    {func(f *ruling.VisitFacts) { m := act.MomentOf(now); f.Visit.Ended = &m }, false},
+		"above the ceiling":        {func(f *ruling.VisitFacts) { f.Mark.Text = "機密" }, false},
+		"by another's mark":        {func(f *ruling.VisitFacts) { f.Mark = act.Mark{Party: "KR", Text: "군사III급비밀"} }, false},
+		"by who does not sign":     {func(f *ruling.VisitFacts) { f.Person.Offices = nil }, false},
+		"before the pact in force": {func(f *ruling.VisitFacts) { f.Now = inForce.Add(-time.Hour) }, false},
+	} {
+		f := ruling.VisitFacts{Pact: p, Life: l, Own: "JP", Visit: &product.Visit{Visit: act.Visit{Until: until}, By: "KR", Host: "JP"}, Mark: act.Mark{Party: "JP", Text: "極秘"}, Person: act.Person{Name: "officer", Offices: []act.Office{act.Signing}}, Now: now}
+		x.change(&f)
+		if r := ruling.Visit(&f); r.Allowed != x.ok {
+			t.Errorf("%s: %s", what, r)
+		}
+	}
+	low := variant(t, "ceiling: SECRET\n", "ceiling: CONFIDENTIAL\n")
+	f := ruling.VisitFacts{Pact: low, Life: l, Own: "JP", Visit: &product.Visit{Visit: act.Visit{Until: until}, By: "KR", Host: "JP"}, Mark: act.Mark{Party: "JP", Text: "極秘"}, Person: act.Person{Name: "officer", Offices: []act.Office{act.Signing}}, Now: now}
+	if ruling.Visit(&f).Allowed {
+		t.Error("a visit is approved above the pact's ceiling")
+	}
+}
+
+// TestSteps: which steps our own party may take, by what was done before (R58).
+func TestSteps(t *testing.T) {
+	p, _ := shipped(t)
+	everything := []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactNotified, act.PactCancelled, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactRead}
+	type done struct {
+		k  act.Kind
+		by act.Party
+	}
+	both := []done{{act.PactSigned, "KR"}, {act.PactSigned, "JP"}, {act.PactNotified, "KR"}, {act.PactNotified, "JP"}}
+	for _, x := range []struct {
+		after []done
+		may   []act.Kind
+	}{
+		{nil, []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactCancelled}},
+		{[]done{{act.PactInitialled, "KR"}, {act.PactApproved, "KR"}, {act.PactSigned, "JP"}}, []act.Kind{act.PactSigned, act.PactCancelled}},
+		{[]done{{act.PactSigned, "KR"}}, []act.Kind{act.PactInitialled, act.PactApproved, act.PactNotified, act.PactCancelled}},
+		{[]done{{act.PactSigned, "KR"}, {act.PactNotified, "KR"}}, []act.Kind{act.PactInitialled, act.PactApproved, act.PactCancelled}},
+		{[]done{{act.PactCancelled, "JP"}}, nil},
+		{both, []act.Kind{act.PactNotice, act.PactRead}},
+		{append(slices.Clone(both), done{act.PactNotice, "JP"}), []act.Kind{act.PactNotice, act.PactRead}},
+		{append(slices.Clone(both), done{act.PactNotice, "KR"}), []act.Kind{act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactRead}},
+		{append(slices.Clone(both), done{act.PactNotice, "KR"}, done{act.PactNoticeSuspended, "KR"}), []act.Kind{act.PactNoticeWithdrawn, act.PactRead}},
+	} {
+		var l pact.Life
+		for _, d := range x.after {
+			l = l.Apply(act.Act{Kind: d.k, From: d.by, At: act.MomentOf(inForce), Body: act.Step{}})
+		}
+		for _, k := range everything {
+			r := ruling.Pact(ruling.PactFacts{Pact: p, Life: l, Own: "KR", Step: k, Person: act.Person{Name: "officer", Offices: []act.Office{act.Signing}}, Now: now})
+			if r.Allowed != slices.Contains(x.may, k) {
+				t.Errorf("after %v, %s: %s", x.after, k, r)
+			}
+		}
+	}
+}
+
+// TestDerivedPurpose: what is made from a product keeps its purpose (R15), unless
+// its originator approved another.
+func TestDerivedPurpose(t *testing.T) {
+	for what, x := range map[string]struct {
+		purpose string
+		consent []product.Consent
+		ok      bool
+	}{
+		"the same":    {"threat-assessment", nil, true},
+		"another":     {"missile-warning", nil, false},
+		"approved":    {"missile-warning", []product.Consent{{Consent: act.Consent{Number: "JP-2016-AAAA-AAAA", Deed: "purpose", Purpose: "threat-assessment", Until: until, Uses: 1}, By: "JP", Given: act.MomentOf(now)}}, true},
+		"for another": {"missile-warning", []product.Consent{{Consent: act.Consent{Number: "JP-2016-BBBB-BBBB", Deed: "purpose", Purpose: "threat-assessment", Until: until, Uses: 1}, By: "JP", Given: act.MomentOf(now)}}, false},
+	} {
+		r := released(t, func(f *ruling.ReleaseFacts) {
+			m := manifest()
+			m.Number, m.Originator, m.Origins, m.Recipients, m.Purpose = "JP-2016-AAAA-AAAA", "JP", []act.Party{"JP"}, []act.Party{"KR"}, x.purpose
+			f.Manifest.Origins, f.Consents = []act.Party{"JP", "KR"}, x.consent
+			f.Sources = []ruling.Source{{Pact: f.Pact, Manifest: m, Mark: act.Mark{Party: "JP", Text: "極秘"}, On: m.Made.Time}}
+		})
+		if r.Allowed != x.ok {
+			t.Errorf("%s: %s", what, r)
+		}
+	}
+}
