@@ -89,6 +89,9 @@ func TestHostile(t *testing.T) {
 	}
 	no := ruling.Ruling{Because: []act.Reason{{Article: "Article 6", Text: "no"}}}
 	r := rules(t, law)
+	if got := r.Narrow(no, question()); got.Because[0].Article != "Article 6" {
+		t.Errorf("a rule that forbids took the place of the pact's refusal: %+v", got)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		q := question()
 		q.Deed = rapid.SampledFrom([]string{"release", "read", "copy", "nonsense"}).Draw(t, "deed")

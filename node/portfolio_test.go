@@ -198,6 +198,29 @@ func TestPortfolio(t *testing.T) {
 				return err
 			}
 		}
+		// Nor may it give notice under it, approve its own visit to us, or take back another's approval.
+		var visit, consent act.Digest
+		visit[0], consent[0] = 1, 2
+		for _, e := range []ledger.Entry{
+			{Act: act.Act{Kind: act.PactNotice, Pact: "pact-03", From: "QAC", Body: act.Step{Text: texts[3].Text}}},
+			{Act: act.Act{Kind: act.VisitAsked, Pact: "pact-02", From: "QAC", To: []act.Party{"KR"}, Body: act.Visit{Visitors: []string{"Major A"}}}, Digest: visit},
+			{Act: act.Act{Kind: act.VisitApproved, Pact: "pact-02", From: "QAC", To: []act.Party{"KR"}, Body: act.Approval{Visit: visit, Mark: act.Mark{Party: "KR", Text: "군사II급비밀"}}}},
+			{Act: act.Act{Kind: act.ConsentGiven, Pact: "pact-02", From: "QAC", Body: act.Consent{Number: "QAC-2019-AAAA-AAAA", Deed: "purpose", Purpose: "missile-warning", Uses: 1}}, Digest: consent},
+			{Act: act.Act{Kind: act.ConsentWithdrawn, Pact: "pact-02", From: "QAD", Body: act.Withdrawal{Act: consent}}},
+		} {
+			if err := n.Catalogue.Fold(tx, e); err != nil {
+				return err
+			}
+		}
+		if _, row, _, err := n.Catalogue.PactUnder(tx, "pact-03", texts[3].Text); err != nil || len(row.Life.Notices) != 0 {
+			t.Errorf("a stranger gave notice: %+v, %v", row.Life.Notices, err)
+		}
+		if v, ok, err := n.Catalogue.Visit(tx, visit); err != nil || !ok || v.Approved != nil {
+			t.Errorf("the visitor approved its own visit: %+v, %v", v, err)
+		}
+		if all, err := n.Catalogue.Consents(tx, "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Withdrawn {
+			t.Errorf("a stranger took back an approval: %+v, %v", all, err)
+		}
 		why, err := n.Catalogue.Blocked(tx, "pact-02")
 		if err != nil || why != "" {
 			t.Errorf("a stranger blocks it: %s, %v", why, err)
