@@ -288,9 +288,11 @@ func (p *Pact) moved(l Life, now time.Time) (last time.Time) {
 			last = t
 		}
 	}
-	if since, in := p.Since(l); in {
-		count(since)
+	since, in := p.Since(l)
+	if !in || now.Before(since) {
+		return last // a notice means nothing before the entry into force
 	}
+	count(since)
 	for i := range l.Notices {
 		n := &l.Notices[i]
 		count(n.At.Time)
