@@ -21,19 +21,23 @@ const loanFor = 15 * time.Minute
 
 // Answer lends the originator's share to each partner that asked for one of
 // our products, for one opening. It is one step: the node calls it when the
-// ledger has grown. It returns how many askings it answered.
+// ledger has grown. It returns how many askings it answered; one that could not be
+// answered holds no other.
 func (o *Office) Answer(ctx context.Context) (int, error) {
 	var asked []catalogue.Asked
 	err := o.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		asked, err = o.Catalogue.Asked(tx)
 		return err
 	})
-	for i, a := range asked {
-		if err := o.lend(ctx, a.Number, a.From, &a.Act, o.Now().Add(loanFor), ""); err != nil {
-			return i, err
+	answered := 0
+	for _, a := range asked {
+		if lent := o.lend(ctx, a.Number, a.From, &a.Act, o.Now().Add(loanFor), ""); lent != nil {
+			err = errors.Join(err, lent)
+			continue
 		}
+		answered++
 	}
-	return len(asked), errors.Join(err)
+	return answered, err
 }
 
 // Lend lends the originator's share of product n to p until a moment: a lease,
