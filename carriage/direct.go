@@ -188,7 +188,7 @@ func (d *Direct) answer(ctx context.Context, c net.Conn) error {
 		d.present(theirs.Card)
 		return w.writeJSON(kindHello, hello{Version: 1, Lane: laneIntroduce, Card: d.Own, At: d.Now()})
 	}
-	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1), kept: make(chan keptAnswer, 1), done: make(chan struct{})}
+	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1), kept: make(chan Kept, 1), done: make(chan struct{})}
 	if s.peer, err = d.pinned(ctx, theirs.Card.Party, peerKey(t)); err != nil {
 		s.part("refused", "no pact is known with this key: compare codes first")
 		d.present(theirs.Card)
@@ -377,7 +377,7 @@ func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address stri
 	if err != nil {
 		return err
 	}
-	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), kept: make(chan keptAnswer, 1), done: make(chan struct{})}).run(ctx)
+	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), kept: make(chan Kept, 1), done: make(chan struct{})}).run(ctx)
 }
 
 // run checks the hello, answers it if the peer called, and serves the lane.

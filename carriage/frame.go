@@ -26,7 +26,7 @@ const (
 	kindPing   kind = 7  // nothing
 	kindBye    kind = 8  // bye, JSON: the last frame
 	kindParcel kind = 9  // a parcel
-	kindKept   kind = 10 // keptAnswer, JSON
+	kindKept   kind = 10 // Kept, JSON
 )
 
 var errFrame = errors.New("frame out of bounds")

@@ -8,7 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"strings"
 	"time"
+	"unicode"
 
 	"entente/act"
 	"entente/ledger"
@@ -22,54 +25,72 @@ import (
 // held is a parcel on its way, as a hub keeps it.
 type held struct {
 	From   act.Party  `json:"from"`
+	Hop    act.Party  `json:"hop"` // who handed it to us
 	Number string     `json:"number"`
 	Size   int64      `json:"size"`
 	Vault  *act.Sum   `json:"vault,omitempty"` // none: the bytes stand in tableParcel
 	At     act.Moment `json:"at"`
 }
 
+func (h held) load(to act.Party) string { return string(to) + "/" + string(h.Hop) }
+
 // Primary tables of the hub: what it holds is no act, and no fold.
 const (
 	tableHeld   = "post/held/"   // + recipient: place → held
 	tableParcel = "post/parcel/" // + recipient: place → bytes of a small one
-	tableLoad   = "post/load"    // recipient → load
+	tableNumber = "post/number/" // + recipient: hop/number → place
+	tablePlace  = "post/place"   // recipient → place of the next parcel
+	tableLoad   = "post/load"    // recipient/hop → load
 )
 
-// load is what a hub holds for one recipient.
+// load is what a hub holds for one recipient, handed to it by one partner: none
+// can fill the place of another.
 type load struct {
-	Next  int64 `json:"next"` // place of the next parcel
 	Count int64 `json:"count"`
 	Bytes int64 `json:"bytes"`
 }
 
-// kept answers a parcel: it is durable, or refused for good.
-type keptAnswer struct {
+// Kept answers a parcel: it is durable, or refused for good.
+type Kept struct {
 	Number  string `json:"number"`
 	Refused string `json:"refused,omitempty"`
 }
 
-// errNotRelayed is what a sender is told whose parcel is not passed on. It is the same
-// for a recipient that is not known here and for one that no pact allows.
-var errNotRelayed = errors.New("no pact in force names this node as the hub on this route")
+// What a sender is told whose parcel is not passed on. The first is the same for a
+// recipient that is not known here and for one that no pact allows.
+var (
+	errNotRelayed = errors.New("no pact in force names this node as the hub on this route")
+	errHeld       = errors.New("it holds as many parcels for this recipient as it may: wait until some were taken")
+)
 
-// hold keeps a parcel for the next on its route, durably.
-func (o *Post) holdFor(ctx context.Context, from act.Party, out Outer, b []byte) error {
+// holdFor keeps a parcel for the next on its route, durably. One that is held already
+// is not held twice.
+func (o *Post) holdFor(ctx context.Context, hop act.Party, out Outer, b []byte) error {
 	d := o.Direct
 	to, ok := out.After(d.Own.Party)
-	if before, _ := out.before(d.Own.Party); !ok || before != from {
+	if before, _ := out.before(d.Own.Party); !ok || before != hop {
 		return errNotRelayed
 	}
-	may := false
+	number := string(hop) + "/" + out.Number
+	may, known := false, false
 	err := d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-		may, err = d.relays(tx, out.From(), out.To())
+		if may, err = d.relays(tx, out.From(), to, out.To()); err == nil {
+			_, known, err = ledger.Load[int64](tx, tableNumber+string(to), number)
+		}
 		return err
 	})
-	if err != nil || !may {
-		return errors.Join(err, errNotRelayed)
+	if err != nil {
+		return err
 	}
-	h := held{From: out.From(), Number: out.Number, Size: int64(len(b)), At: act.MomentOf(d.Now())}
+	if !may {
+		return errNotRelayed
+	}
+	if known {
+		return nil
+	}
+	h := held{From: out.From(), Hop: hop, Number: out.Number, Size: int64(len(b)), At: act.MomentOf(d.Now())}
 	if len(b) > vault.Inline {
-		digest, _, err := d.Vault.Put(ctx, "p-"+out.Number, bytes.NewReader(b))
+		digest, _, err := d.Vault.Put(ctx, "p-"+string(hop)+"-"+out.Number, bytes.NewReader(b))
 		if err != nil {
 			return err
 		}
@@ -78,19 +99,24 @@ func (o *Post) holdFor(ctx context.Context, from act.Party, out Outer, b []byte)
 	}
 	defer o.wake()
 	return d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		l, _, err := ledger.Load[load](tx, tableLoad, string(to))
+		l, _, err := ledger.Load[load](tx, tableLoad, h.load(to))
 		if err != nil {
 			return err
 		}
 		if l.Count >= maxHeld || l.Bytes+h.Size > maxHeldBytes {
-			return fmt.Errorf("the hub holds %d parcels for %s already: wait until it has taken some", l.Count, to)
+			return errHeld
 		}
-		at := be(l.Next)
-		l.Next, l.Count, l.Bytes = l.Next+1, l.Count+1, l.Bytes+h.Size
+		place, _, err := ledger.Load[int64](tx, tablePlace, string(to))
+		if err != nil {
+			return err
+		}
+		at := be(place)
+		l.Count, l.Bytes = l.Count+1, l.Bytes+h.Size
 		if h.Vault == nil {
 			err = tx.Put(tableParcel+string(to), at, b)
 		}
-		return errors.Join(err, ledger.Save(tx, tableHeld+string(to), string(at), h), ledger.Save(tx, tableLoad, string(to), l))
+		return errors.Join(err, ledger.Save(tx, tableHeld+string(to), string(at), h), ledger.Save(tx, tableNumber+string(to), number, place),
+			ledger.Save(tx, tablePlace, string(to), place+1), ledger.Save(tx, tableLoad, h.load(to), l))
 	})
 }
 
@@ -105,8 +131,12 @@ func (o Outer) before(p act.Party) (act.Party, bool) {
 }
 
 // relays reports whether a pact that came into force names us as the hub
-// between two parties. Its end does not stop what protection still needs.
-func (d *Direct) relays(tx *ledger.Tx, from, to act.Party) (bool, error) {
+// between two parties, and next as a party that we know. Its end does not stop what
+// protection still needs.
+func (d *Direct) relays(tx *ledger.Tx, from, next, to act.Party) (bool, error) {
+	if _, known, err := d.Catalogue.Partner(tx, next); err != nil || !known {
+		return false, err
+	}
 	all, err := d.Catalogue.Pacts(tx)
 	if err != nil {
 		return false, err
@@ -116,7 +146,7 @@ func (d *Direct) relays(tx *ledger.Tx, from, to act.Party) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if !ok || p.Hub.Party != d.Own.Party || !p.Has(from) || !p.Has(to) {
+		if !ok || p.Hub.Party != d.Own.Party || !p.Has(from) || !p.Has(next) || !p.Has(to) {
 			continue
 		}
 		if since, began := p.Since(now.Life); began && !d.Now().Before(since) {
@@ -147,6 +177,13 @@ func (o *Post) first(ctx context.Context, p act.Party) (at []byte, h held, b []b
 		return at, h, b, err
 	}
 	f, err := d.Vault.Open(ctx, vault.Digest(*h.Vault))
+	if errors.Is(err, fs.ErrNotExist) {
+		d.Log.Warn("a held parcel is lost: its sender will send it again", "number", h.Number)
+		if err := o.passed(ctx, p, at, h); err != nil {
+			return nil, h, nil, err
+		}
+		return o.first(ctx, p)
+	}
 	if err != nil {
 		return at, h, nil, err
 	}
@@ -159,12 +196,13 @@ func (o *Post) first(ctx context.Context, p act.Party) (at []byte, h held, b []b
 func (o *Post) passed(ctx context.Context, p act.Party, at []byte, h held) error {
 	d := o.Direct
 	err := d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		l, _, err := ledger.Load[load](tx, tableLoad, string(p))
+		l, _, err := ledger.Load[load](tx, tableLoad, h.load(p))
 		if err != nil {
 			return err
 		}
 		l.Count, l.Bytes = l.Count-1, l.Bytes-h.Size
-		return errors.Join(tx.Delete(tableHeld+string(p), at), tx.Delete(tableParcel+string(p), at), ledger.Save(tx, tableLoad, string(p), l))
+		return errors.Join(tx.Delete(tableHeld+string(p), at), tx.Delete(tableParcel+string(p), at),
+			tx.Delete(tableNumber+string(p), []byte(string(h.Hop)+"/"+h.Number)), ledger.Save(tx, tableLoad, h.load(p), l))
 	})
 	if err != nil || h.Vault == nil {
 		return err
@@ -195,9 +233,9 @@ func (o *Post) Held(tx *ledger.Tx) (all []vault.Digest, err error) {
 	return all, nil
 }
 
-// offer is one step of carrying to hop: the next parcel that goes there, and what to do
+// Offer is one step of carrying to hop: the next parcel that goes there, and what to do
 // once it has been kept there. It is nil when there is none.
-func (o *Post) offer(ctx context.Context, hop act.Party) (b []byte, done func(context.Context) error, err error) {
+func (o *Post) Offer(ctx context.Context, hop act.Party) (b []byte, done func(context.Context) error, err error) {
 	at, h, b, err := o.first(ctx, hop)
 	if err != nil || at != nil {
 		return b, func(ctx context.Context) error { return o.passed(ctx, hop, at, h) }, err
@@ -237,31 +275,44 @@ func (o *Post) Needed(ctx context.Context, p act.Party) (bool, error) {
 	return at != nil, err
 }
 
-// receive does what one parcel that came over the link from hop asks for.
-func (o *Post) receive(ctx context.Context, hop act.Party, b []byte) (keptAnswer, error) {
+// Receive is one step of answering hop, who hands us a parcel: one for us is taken in, one
+// for others is held. An error is our own trouble: hop keeps the parcel until that is
+// mended. Whatever else is wrong with it, it is refused for good, so that no
+// partner can stop the parcels behind its own; what matters in it is said again.
+func (o *Post) Receive(ctx context.Context, hop act.Party, b []byte) (Kept, error) {
 	out, _, err := ReadOuter(bytes.NewReader(b))
 	if err != nil {
-		return keptAnswer{}, err
+		return Kept{}, err
 	}
-	if out.To() != o.Direct.Own.Party {
-		if err = o.holdFor(ctx, hop, out, b); errors.Is(err, vault.ErrStorage) || errors.Is(err, ledger.ErrStorage) {
-			return keptAnswer{}, err
-		}
-	} else if _, err = o.Absorb(ctx, bytes.NewReader(b), "hub"); err != nil && !errors.Is(err, ErrParcel) {
-		var r *Restored
-		var c *ledger.Contradiction
-		if !errors.As(err, &r) && !errors.As(err, &c) {
-			return keptAnswer{}, err // our own trouble: the hub holds it until that is mended
-		}
+	own := o.Direct.Own.Party
+	if before, _ := out.before(own); before != hop {
+		err = errNotRelayed
+	} else if out.To() == own {
+		_, err = o.Absorb(ctx, bytes.NewReader(b), "hub")
+	} else {
+		err = o.holdFor(ctx, hop, out, b)
 	}
-	k := keptAnswer{Number: out.Number}
+	if ours(ctx, err) {
+		return Kept{}, err
+	}
+	k := Kept{Number: out.Number}
 	if err != nil {
 		o.Direct.Log.Warn("a parcel is refused", "number", out.Number, "by way of", string(hop), "why", err.Error())
-		if k.Refused = "it cannot be taken in"; errors.Is(err, errNotRelayed) {
-			k.Refused = errNotRelayed.Error()
+		if k.Refused = "it cannot be taken in"; errors.Is(err, errNotRelayed) || errors.Is(err, errHeld) {
+			k.Refused = err.Error()
 		}
 	}
 	return k, nil
+}
+
+// ours reports whether an error is of this machine, whatever was sent to it.
+func ours(ctx context.Context, err error) bool {
+	for _, e := range []error{vault.ErrStorage, vault.ErrFull, ledger.ErrStorage, ledger.ErrFull} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return err != nil && ctx.Err() != nil
 }
 
 // post runs the lane of parcels until it ends.
@@ -283,7 +334,7 @@ func (s *session) sendParcels(ctx context.Context) error {
 	o := s.d.Post
 	for {
 		grown, changed := s.d.Ledger.Grown(), o.Changed()
-		b, done, err := o.offer(ctx, s.peer.Party)
+		b, done, err := o.Offer(ctx, s.peer.Party)
 		if err != nil {
 			return err
 		}
@@ -296,12 +347,16 @@ func (s *session) sendParcels(ctx context.Context) error {
 		if err := s.w.write(kindParcel, b); err != nil {
 			return err
 		}
+		wait := time.NewTimer(silence)
 		select {
 		case k := <-s.kept:
-			if k.Refused != "" {
-				o.refused(ctx, s.peer.Party, b, k)
-			}
+			wait.Stop()
+			o.Answered(ctx, s.peer.Party, b, k)
+		case <-wait.C: // it breaks the silence, and answers no parcel
+			o.Answered(ctx, s.peer.Party, b, Kept{Refused: "it does not answer"})
+			return fmt.Errorf("%s does not say whether it keeps a parcel", s.peer.Party)
 		case <-ctx.Done():
+			wait.Stop()
 			return ctx.Err()
 		}
 		if err := done(ctx); err != nil {
@@ -310,8 +365,12 @@ func (s *session) sendParcels(ctx context.Context) error {
 	}
 }
 
-// refused tells the officer that a hub, or the recipient, does not take a parcel.
-func (o *Post) refused(ctx context.Context, hop act.Party, b []byte, k keptAnswer) {
+// Answered hears what hop says of a parcel that was offered to it. When it does not
+// take one of ours, the officer is told.
+func (o *Post) Answered(ctx context.Context, hop act.Party, b []byte, k Kept) {
+	if k.Refused == "" {
+		return
+	}
 	out, _, err := ReadOuter(bytes.NewReader(b))
 	if err != nil || out.From() != o.Direct.Own.Party {
 		o.Direct.Log.Warn("a parcel was refused", "number", k.Number, "by", string(hop), "why", plain(k.Refused))
@@ -323,8 +382,16 @@ func (o *Post) refused(ctx context.Context, hop act.Party, b []byte, k keptAnswe
 	}
 }
 
-// plain bounds what a peer says to what a person reads on one line.
-func plain(s string) string { return string([]rune(s)[:min(len([]rune(s)), 200)]) }
+// plain bounds what a peer says to what a person reads on one line; it commands no terminal.
+func plain(s string) string {
+	shown := []rune(strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
+	return string(shown[:min(len(shown), 200)])
+}
 
 func (s *session) receiveParcels(ctx context.Context) error {
 	for {
@@ -338,7 +405,7 @@ func (s *session) receiveParcels(ctx context.Context) error {
 		switch k {
 		case kindPing:
 		case kindParcel:
-			answer, err := s.d.Post.receive(ctx, s.peer.Party, b)
+			answer, err := s.d.Post.Receive(ctx, s.peer.Party, b)
 			if err != nil {
 				return err
 			}
@@ -346,7 +413,7 @@ func (s *session) receiveParcels(ctx context.Context) error {
 				return err
 			}
 		case kindKept:
-			var answer keptAnswer
+			var answer Kept
 			if json.Unmarshal(b, &answer) != nil {
 				return errFrame
 			}

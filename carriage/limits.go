@@ -24,15 +24,17 @@ const (
 	maxStatement = 64 << 10
 	// maxWants bounds the products whose content is asked for, or given, by one parcel.
 	maxWants = 64
-	// maxParcel bounds a parcel on a link: a batch of acts and parcelBlocks blocks.
+	// maxParcel bounds a parcel on a link: a batch of acts with its proofs, and maxGiven of content:
+	// parcelBlocks blocks and their digests.
 	maxParcel    = 8 << 20
+	maxGiven     = 5 << 20
 	parcelBlocks = 4
 	// wantBlocks is how many blocks are asked for ahead of what has arrived.
 	wantBlocks = 16
 	// retryFirst and retryMost pace what is said again to a partner who does not answer.
 	retryFirst = 10 * time.Second
 	retryMost  = 10 * time.Minute
-	// maxHeld and maxHeldBytes bound what a hub holds for one recipient.
+	// maxHeld and maxHeldBytes bound what a hub holds for one recipient, of each who hands it over.
 	maxHeld      = 10_000
 	maxHeldBytes = 4 << 30
 	// maxPacked and maxMedia bound a medium and a packing; maxCarried keeps a parcel below what FAT
@@ -52,6 +54,9 @@ const (
 	maxPresented = 16
 	// maxConnections bounds open connections from all callers.
 	maxConnections = 256
+
+	// claimLimit is how long a block waits for an object that comes by another road at this moment.
+	claimLimit = 100 * time.Millisecond
 
 	handshakeLimit = 10 * time.Second
 	// silence is how long a link may say nothing; each side speaks every third of it.

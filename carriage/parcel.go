@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,8 +62,11 @@ func (o Outer) After(p act.Party) (act.Party, bool) {
 	return o.Route[i+1], true
 }
 
+// controlNumber is the form of newControlNumber's.
+var controlNumber = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}$`)
+
 func (o Outer) check() error {
-	if len(o.Route) < 2 || len(o.Route) > maxRoute || len(o.Number) != numberLength || strings.Trim(o.Number, "0123456789ABCDEFGHJKMNPQRSTVWXYZ-") != "" {
+	if len(o.Route) < 2 || len(o.Route) > maxRoute || !controlNumber.MatchString(o.Number) {
 		return fmt.Errorf("%w: its route or number is out of bounds", ErrParcel)
 	}
 	for i, p := range o.Route {
@@ -335,13 +339,16 @@ func (p *opened) content(keep func(g given, list *vault.Blocks, i int, block []b
 			}
 			list = &l
 		}
-		if g.Count < 0 || g.From < 0 {
+		if g.Count < 0 || g.From < 0 || list != nil && g.From+g.Count > len(list.Leaves) {
 			return fmt.Errorf("%w: it announces blocks out of bounds", ErrParcel)
 		}
 		for i := g.From; i < g.From+g.Count; i++ {
 			b, err := p.in.part(vault.BlockSize)
 			if err != nil {
 				return err
+			}
+			if b == nil {
+				return fmt.Errorf("%w: it announces blocks that it does not hold", ErrParcel)
 			}
 			if err := keep(g, list, i, b); err != nil {
 				return err

@@ -53,7 +53,8 @@ type correspondence struct {
 	tries  int
 	owes   bool // acts were taken in, or could not be: say where we are
 	asked  time.Time
-	serve  []want // what the partner asked for
+	serve  []want    // what the partner asked for
+	asks   time.Time // when it asked
 	in     map[act.Number]*vault.Incoming
 	seen   []string // numbers of its parcels, newest last
 
@@ -154,6 +155,7 @@ type letter struct {
 	statement Statement
 	delivery  intake.Delivery
 	gives     []given
+	room      int64 // most bytes of content; 0: no bound
 }
 
 // Next is one step of writing: the next parcel for p along a route, or nil when
@@ -190,7 +192,7 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 	if !due && !c.owes && len(wants) == 0 && len(c.serve) == 0 {
 		return nil, nil
 	}
-	l := &letter{gives: c.take(parcelBlocks)}
+	l := &letter{gives: c.take(parcelBlocks), room: maxGiven}
 	if due {
 		if l.delivery, err = d.Next(ctx, p, c.heard.Next, c.heard.Seen.Head); err != nil {
 			return nil, err
@@ -264,9 +266,13 @@ func (o *Post) moveOn(ctx context.Context, c *correspondence, p act.Party, t too
 func (c *correspondence) sent(now time.Time, n int64) {
 	if c.sentTo > c.heard.Next {
 		c.tries++
-		c.state.Trouble = fmt.Sprintf("%d acts are not answered since %s: ask the hub, or carry them another way", n, c.state.Unanswered.UTC().Format(time.RFC3339))
 	} else {
-		c.tries, c.state.Unanswered = 0, now
+		c.tries = 0
+	}
+	if c.state.Unanswered.IsZero() {
+		c.state.Unanswered = now
+	} else if now.Sub(c.state.Unanswered) >= retryFirst {
+		c.state.Trouble = fmt.Sprintf("%d acts are not answered since %s: ask the hub, or carry them another way", n, c.state.Unanswered.UTC().Format(time.RFC3339))
 	}
 	c.sentTo, c.sentAt = c.heard.Next+n, now
 }
@@ -345,11 +351,20 @@ func (o *Post) write(ctx context.Context, w io.Writer, route []act.Party, l *let
 		}
 	}()
 	var lists [][]byte
+	var size int64
 	for _, g := range l.gives {
 		f, list, g, err := o.prepare(ctx, out.To(), g)
 		if err != nil {
 			d.Log.Info("content that is asked for cannot be given", "by", string(out.To()), "why", err.Error())
 			continue
+		}
+		if l.room > 0 { // what has no place here is asked for again
+			size += int64(len(list))
+			g.Count = min(g.Count, int(max(l.room-size, 0)/vault.BlockSize))
+			if size += int64(g.Count) * vault.BlockSize; g.Count == 0 {
+				f.Close()
+				continue
+			}
 		}
 		open, lists, l.statement.Gives = append(open, f), append(lists, list), append(l.statement.Gives, g)
 	}
@@ -431,7 +446,8 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 	}
 	defer c.mu.Unlock()
 	defer o.wake()
-	if slices.Contains(c.seen, p.Number) {
+	again := slices.Contains(c.seen, p.Number)
+	if again {
 		c.state.Twice++
 	} else if c.seen = append(c.seen, p.Number); len(c.seen) > maxRemembered {
 		c.seen = slices.Delete(c.seen, 0, 1)
@@ -440,17 +456,30 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 		c.state.Trouble = err.Error()
 		return p.outer, err
 	}
-	if queued, err := o.queued(ctx, p.From); err != nil || p.Next > queued {
-		return p.outer, errors.Join(err, fmt.Errorf("%w: %s says that it took %d acts of ours, and %d are for it", ErrParcel, p.From, p.Next, queued))
+	if err := o.checkNext(ctx, p); err != nil {
+		c.state.Trouble = err.Error()
+		return p.outer, err
 	}
 	if err := o.takeIn(ctx, c, p, channel); err != nil {
 		return p.outer, err
 	}
-	if err := o.hear(ctx, c, p); err != nil {
+	if err := o.hear(ctx, c, p, again); err != nil {
 		return p.outer, err
 	}
 	return p.outer, p.content(func(g given, list *vault.Blocks, i int, block []byte) error {
 		return o.block(ctx, c, p.From, g, list, i, block)
+	})
+}
+
+// checkNext refuses the word of a partner that it took in what was never said to it:
+// believed, it would be told nothing any more.
+func (o *Post) checkNext(ctx context.Context, p *opened) error {
+	return o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := o.Direct.Catalogue.Partner(tx, p.From)
+		if err == nil && p.Next > partner.Queued {
+			err = fmt.Errorf("%w: %s says that it took %d acts, and %d are for it", ErrParcel, p.From, p.Next, partner.Queued)
+		}
+		return err
 	})
 }
 
@@ -498,8 +527,9 @@ func (o *Post) takeIn(ctx context.Context, c *correspondence, p *opened, channel
 	return nil
 }
 
-// hear keeps what the partner says of how far it has come, and what it asks for.
-func (o *Post) hear(ctx context.Context, c *correspondence, p *opened) error {
+// hear keeps what the partner says of how far it has come, and what it asks for. An
+// old parcel, or one that is played again, asks for nothing.
+func (o *Post) hear(ctx context.Context, c *correspondence, p *opened, again bool) error {
 	d := o.Direct
 	c.state.Heard = d.Now()
 	if err := o.moveOn(ctx, c, p.From, took{p.Next, p.Seen}); err != nil {
@@ -508,9 +538,11 @@ func (o *Post) hear(ctx context.Context, c *correspondence, p *opened) error {
 	if c.heard.Next >= c.sentTo {
 		c.tries, c.state.Unanswered, c.state.Trouble = 0, time.Time{}, ""
 	}
-	c.serve = p.Want
-	for i := range c.serve {
-		c.serve[i].Count = min(max(c.serve[i].Count, 0), wantBlocks)
+	if len(p.Want) > 0 && !again && !p.At.Before(c.asks) {
+		c.asks, c.serve = p.At.Time, p.Want
+		for i := range c.serve {
+			c.serve[i].Count = min(max(c.serve[i].Count, 1), wantBlocks)
+		}
 	}
 	d.carried(p.From, c.heard.Next)
 	return nil
@@ -525,7 +557,10 @@ func (o *Post) block(ctx context.Context, c *correspondence, p act.Party, g give
 		if err != nil || !awaited {
 			return err
 		}
-		if in, err = d.Vault.Receive(ctx, vault.Digest(g.Vault), *list); err != nil {
+		if len(c.in) >= maxWants {
+			return nil // no more files are open at once; it is asked for again
+		}
+		if in, err = o.begin(ctx, g, *list); err != nil || in == nil {
 			return err
 		}
 		c.in[g.Number] = in
@@ -550,6 +585,18 @@ func (o *Post) block(ctx context.Context, c *correspondence, p act.Party, g give
 	}
 	c.asked = time.Time{}
 	return d.Intake.Arrived(ctx, g.Number)
+}
+
+// begin takes in an object, unless it comes by another road already: whoever holds up
+// that one must not hold up the parcels too.
+func (o *Post) begin(ctx context.Context, g given, list vault.Blocks) (*vault.Incoming, error) {
+	short, cancel := context.WithTimeout(ctx, claimLimit)
+	defer cancel()
+	in, err := o.Direct.Vault.Receive(short, vault.Digest(g.Vault), list)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return nil, nil
+	}
+	return in, err
 }
 
 func (o *Post) drop(c *correspondence, n act.Number) error {

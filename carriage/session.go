@@ -67,7 +67,7 @@ type session struct {
 	peer   act.Card // pinned
 	theirs hello
 	took   chan took
-	kept   chan keptAnswer
+	kept   chan Kept
 	end    context.CancelFunc // ends the session from outside
 	done   chan struct{}      // closed when it has ended
 }

@@ -21,6 +21,7 @@ import (
 	"entente/pact"
 	"entente/party"
 	"entente/release"
+	"entente/vault"
 )
 
 const trilateral = act.PactID("kr-jp-us-2014")
@@ -271,6 +272,86 @@ func TestHubView(t *testing.T) {
 		sizesB, outersB := view(b, "CANARY-B")
 		if !slices.Equal(sizesA, sizesB) || !reflect.DeepEqual(outersA, outersB) {
 			t.Errorf("%v, %v and %v, %v", sizesA, outersA, sizesB, outersB)
+		}
+	})
+}
+
+// TestHubAbused: a partner that hands a hub parcels twice, for parties that nobody
+// knows, or along a way it is not on, neither fills it nor stops what is behind them.
+func TestHubAbused(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		us, usDisk := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		all := map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk, us: usDisk}
+		for n := range all {
+			n.stop()
+		}
+		for n, d := range all {
+			n.resume(t, d, &memory.Network{}) // alone: the test carries
+			defer n.stop()
+		}
+		post := us.Carriage.Post
+		parcel := func(route ...act.Party) []byte {
+			t.Helper()
+			for range 4 {
+				if _, err := kr.c.Release(t.Context(), draftThree("JP"), bytes.NewReader(make([]byte, 20<<10))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 100 {
+				if b, err := kr.Carriage.Post.Next(t.Context(), "JP", route); err != nil || b != nil {
+					if err != nil {
+						t.Fatal(err)
+					}
+					return b
+				}
+				time.Sleep(20 * time.Second)
+			}
+			t.Fatal("nothing is carried")
+			return nil
+		}
+		hand := func(hop act.Party, b []byte, refused bool) {
+			t.Helper()
+			k, err := post.Receive(t.Context(), hop, b)
+			if err != nil || (k.Refused != "") != refused {
+				t.Errorf("from %s: %+v, %v", hop, k, err)
+			}
+		}
+		good := parcel("KR", "US", "JP")
+		if len(good) <= vault.Inline {
+			t.Fatalf("the parcel has %d bytes: the hub keeps it in a row", len(good))
+		}
+		hand("KR", good, false)
+		hand("KR", good, false) // twice
+		hand("JP", good, true)  // who is not before us on its route
+		hand("KR", parcel("KR", "US", "ZZ", "JP"), true)
+		for _, want := range []bool{true, false} {
+			b, done, err := post.Offer(t.Context(), "JP")
+			if err != nil || (b != nil) != want || want && !bytes.Equal(b, good) {
+				t.Fatalf("%d bytes are offered: %v", len(b), err)
+			}
+			if want {
+				if err := done(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		// It was passed on, so it may come anew; its bytes are lost, and what is behind goes on.
+		hand("KR", good, false)
+		next := parcel("KR", "US", "JP")
+		hand("KR", next, false)
+		if _, err := us.Vault.Sweep(t.Context(), func(d vault.Digest) bool { return d != vault.DigestOf(good) }); err != nil {
+			t.Fatal(err)
+		}
+		if b, _, err := post.Offer(t.Context(), "JP"); err != nil || !bytes.Equal(b, next) {
+			t.Errorf("%d bytes are offered after one that was lost: %v", len(b), err)
+		}
+		hand("ZZ", next, true)
+		post.Answered(t.Context(), "US", next, carriage.Kept{Refused: "x"}) // not ours: no officer is told
+		if st := post.States(); st["JP"].Trouble != "" || st["KR"].Trouble != "" {
+			t.Errorf("%+v", st)
 		}
 	})
 }

@@ -1,0 +1,111 @@
+package carriage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/internal/memory"
+	"entente/ledger"
+	"entente/vault"
+)
+
+// post is a correspondence on an empty ledger, for tests of single steps.
+func post(t *testing.T) *Post {
+	t.Helper()
+	c := &catalogue.Catalogue{Own: "JP"}
+	d := memory.NewDisk()
+	l := ledger.Open(d.Ledger(), ledger.Config{Party: "JP", Fold: c.Fold})
+	return &Post{Direct: &Direct{Own: act.Card{Party: "JP"}, Ledger: l, Catalogue: c, Vault: vault.New(d.Vault()),
+		Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
+}
+
+// TestCheckNext: a partner cannot have taken in what was never said to it.
+func TestCheckNext(t *testing.T) {
+	o := post(t)
+	for next, want := range map[int64]error{0: nil, 1: ErrParcel, 1 << 62: ErrParcel} {
+		if err := o.checkNext(t.Context(), &opened{Statement: Statement{From: "KR", Next: next}}); !errors.Is(err, want) {
+			t.Errorf("%d: %v, want %v", next, err, want)
+		}
+	}
+}
+
+// TestAskedAgain: a parcel that is old, or played again, asks for no content; one
+// that asks for nothing takes back no question.
+func TestAskedAgain(t *testing.T) {
+	o := post(t)
+	c := &correspondence{}
+	at := func(ms int64) act.Moment { return act.MomentOf(time.UnixMilli(ms)) }
+	for i, x := range []struct {
+		at    int64
+		asks  int
+		again bool
+		want  int // blocks that are to be served then
+	}{
+		{2000, 3, false, 3}, {1000, 9, false, 3}, {3000, 0, false, 3}, {2000, 9, true, 3}, {2000, 4, false, 4}, {4000, 1 << 40, false, wantBlocks}, {5000, -1, false, 1},
+	} {
+		p := &opened{Statement: Statement{From: "KR", At: at(x.at)}}
+		if x.asks != 0 {
+			p.Want = []want{{Number: "JP-2016-7Q4K-M2XJ", Count: x.asks}}
+		}
+		if err := o.hear(t.Context(), c, p, x.again); err != nil {
+			t.Fatal(err)
+		}
+		if len(c.serve) != 1 || c.serve[0].Count != x.want {
+			t.Errorf("step %d: %+v is to be served, want %d blocks", i, c.serve, x.want)
+		}
+	}
+}
+
+// TestUnanswered: whoever is not answered complains, however often the way was opened anew.
+func TestUnanswered(t *testing.T) {
+	c, now := &correspondence{}, time.Date(2016, 11, 23, 0, 0, 0, 0, time.UTC)
+	c.sent(now, 5)
+	if c.state.Trouble != "" {
+		t.Errorf("it complains at once: %s", c.state.Trouble)
+	}
+	c.sentTo = c.heard.Next // again: the way was opened
+	c.sent(now.Add(retryFirst), 5)
+	if !c.state.Unanswered.Equal(now) || c.state.Trouble == "" {
+		t.Errorf("%+v", c.state)
+	}
+}
+
+// TestOurs: what a partner sends is never our own trouble; a full or failing disk is.
+func TestOurs(t *testing.T) {
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, x := range []struct {
+		ctx  context.Context
+		err  error
+		want bool
+	}{
+		{t.Context(), nil, false},
+		{t.Context(), errors.New("JP states a checkpoint of ours that we did not sign"), false},
+		{t.Context(), fmt.Errorf("block 3: %w", vault.ErrDamaged), false},
+		{t.Context(), fmt.Errorf("x: %w", ErrParcel), false},
+		{t.Context(), fmt.Errorf("x: %w", ledger.ErrStorage), true},
+		{t.Context(), fmt.Errorf("x: %w", vault.ErrFull), true},
+		{ended, errors.New("the node stops"), true},
+		{ended, nil, false},
+	} {
+		if got := ours(x.ctx, x.err); got != x.want {
+			t.Errorf("%v: %v", x.err, got)
+		}
+	}
+}
+
+// TestPlain: a hub's word commands no terminal and fills no screen.
+func TestPlain(t *testing.T) {
+	if got := plain("no\x1b[2J\r\npact"); got != "no [2J  pact" {
+		t.Errorf("%q", got)
+	}
+	if got := plain(fmt.Sprintf("%1000d", 1)); len(got) != 200 {
+		t.Errorf("%d characters", len(got))
+	}
+}
