@@ -10,6 +10,8 @@ import (
 	"image/png"
 	"io"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -45,7 +47,7 @@ const (
 func parsed() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, l := range languages {
-		all[l] = template.Must(template.New("").Funcs(template.FuncMap{"say": say(l)}).ParseFS(templates, "templates/pages.html"))
+		all[l] = template.Must(template.New("").Funcs(template.FuncMap{"say": say(l), "term": term(l)}).ParseFS(templates, "templates/pages.html"))
 	}
 	return all
 }
@@ -54,9 +56,16 @@ func parsed() map[string]*template.Template {
 type page struct {
 	Lang, Title, Party, Who string
 	Mark, Equal             string // of the product that is shown
-	Langs                   []string
+	Path                    string
+	Nav                     []link
+	Langs                   []struct{ Code, Name string }
 	Body                    any
 }
+
+// link leads to a page.
+type link struct{ Path, Word string }
+
+var nav = []link{{"/", "home"}, {"/inbox", "inbox"}, {"/outbox", "outbox"}, {"/release", "release"}, {"/pacts", "pacts"}, {"/ledger", "ledger"}}
 
 // visit is one request of a person who is signed in.
 type visit struct {
@@ -81,7 +90,11 @@ func (s *Server) Pages() http.Handler {
 		if l := r.FormValue("l"); slices.Contains(languages, l) {
 			http.SetCookie(w, &http.Cookie{Name: cookieLanguage, Value: l, Path: "/", SameSite: http.SameSiteStrictMode, HttpOnly: true})
 		}
-		http.Redirect(w, r, "/", http.StatusSeeOther)
+		to := r.FormValue("to")
+		if u, err := url.Parse(to); err != nil || strings.Contains(to, `\`) || u.Path != to || path.Clean(to) != to || to[0] != '/' {
+			to = "/" // back to a page of ours, and nowhere else
+		}
+		http.Redirect(w, r, to, http.StatusSeeOther)
 	})
 	for route, f := range map[string]func(*visit) (string, error){
 		"GET /{$}":        s.homePage,
@@ -126,7 +139,7 @@ func language(r *http.Request) string {
 
 func (s *Server) visit(w http.ResponseWriter, r *http.Request, who string) *visit {
 	l := language(r)
-	return &visit{w: w, r: r, who: who, say: say(l), p: page{Lang: l, Party: s.Card.Name.In(l), Who: who, Langs: languages}}
+	return &visit{w: w, r: r, who: who, say: say(l), p: page{Lang: l, Party: s.Card.Name.In(l), Who: who, Path: r.URL.Path, Nav: nav, Langs: named}}
 }
 
 // enter spends a one-time link and starts a session.
@@ -363,6 +376,10 @@ func (s *Server) productPage(v *visit) (string, error) {
 		if err := s.show(v, n, &d); err != nil {
 			return "", err
 		}
+		if w, err = s.Why(v.r, n, v.who); err != nil { // the opening is part of what happened
+			return "", err
+		}
+		d.Entries, d.State = w.Entries, v.state(w.Custody)
 	}
 	v.p.Body = d
 	return "product", nil
@@ -413,6 +430,7 @@ type releaseView struct {
 	Draft    release.Draft
 	Ruling   *ruling.Ruling
 	Sent     act.Number
+	NoFile   bool
 	Pacts    []act.PactID
 	Marks    []string
 	Subjects []string
@@ -441,7 +459,8 @@ func (s *Server) releasePage(v *visit) (string, error) {
 		return "", err
 	}
 	d.Ruling = &r
-	if v.r.FormValue("do") != "send" || content == nil {
+	if send := v.r.FormValue("do") == "send"; !send || content == nil {
+		d.NoFile = send
 		return "release", nil
 	}
 	slip, err := s.Release.Release(v.r.Context(), draft, content)
@@ -451,6 +470,7 @@ func (s *Server) releasePage(v *visit) (string, error) {
 		return "release", nil
 	}
 	d.Sent = slip.Number
+	d.Ruling = &slip.Ruling
 	return "release", err
 }
 
@@ -535,7 +555,7 @@ func (s *Server) pactPage(v *visit) (string, error) {
 				return err
 			}
 			at := s.pactStands(p, row)
-			text += at.Phase + " · " + at.Next + "\n"
+			text += term(v.p.Lang)(at.Phase) + " · " + at.Next + "\n"
 			for _, more := range []string{at.Readings, at.Reminder} {
 				if more != "" {
 					text += more + "\n"

@@ -1,7 +1,12 @@
 package desk
 
+import "slices"
+
 // Languages of the pages, in the order in which they are offered.
 var languages = []string{"en", "ko", "ja"}
+
+// named are the languages' names, each in its own.
+var named = []struct{ Code, Name string }{{"en", "English"}, {"ko", "한국어"}, {"ja", "日本語"}}
 
 // words are the strings of the pages: English, Korean, Japanese. Markings are
 // data and are never translated.
@@ -56,7 +61,46 @@ var words = map[string][3]string{
 	"nopicture": {"This content cannot be shown here. Open it on the command line: entente open", "이 내용은 여기에 표시할 수 없습니다: entente open", "この内容はここに表示できません: entente open"},
 	"language":  {"Language", "언어", "言語"},
 	"skip":      {"Skip to the content", "본문으로 건너뛰기", "本文へ移動"},
+	"notsent":   {"Nothing was sent yet. Choose the file again to release it.", "아직 아무것도 제공되지 않았습니다. 제공하려면 파일을 다시 선택하십시오.", "まだ何も提供されていません。提供するにはファイルをもう一度選んでください。"},
+	"nofile":    {"No file was chosen.", "파일을 선택하지 않았습니다.", "ファイルが選ばれていません。"},
+	"pact":      {"Pact", "협정", "協定"},
+	"party":     {"Party", "당사국", "当事国"},
+	"entry":     {"Entry", "항목", "項番"},
+	"by":        {"By", "담당자", "担当者"},
+	"digest":    {"Digest", "다이제스트", "ダイジェスト"},
 	"notfound":  {"Nothing may be shown at this address.", "이 주소에는 표시할 것이 없습니다.", "このアドレスに表示できるものはありません。"},
+}
+
+// terms are the words of acts that the pages translate: kinds of product and
+// phases of a pact. One that is not here is shown as it is.
+var terms = map[string][3]string{
+	"report":     {"report", "보고", "報告"},
+	"assessment": {"assessment", "평가", "評価"},
+	"imagery":    {"imagery", "영상", "画像"},
+	"notice":     {"notice", "통보", "通報"},
+
+	"proposed":              {"proposed", "제안됨", "提案済み"},
+	"initialled":            {"initialled", "가서명됨", "仮署名済み"},
+	"approved":              {"approved", "승인됨", "承認済み"},
+	"signed":                {"signed", "서명됨", "署名済み"},
+	"notified":              {"notified by some", "일부 통보됨", "一部通告済み"},
+	"applied-provisionally": {"applied provisionally", "잠정 적용", "暫定適用"},
+	"in-force":              {"in force", "발효 중", "発効中"},
+	"notice-given":          {"in force; notice of termination given", "발효 중, 종료 통보됨", "発効中、終了通告済み"},
+	"notice-suspended":      {"in force; notice of termination suspended", "발효 중, 종료 통보 정지", "発効中、終了通告停止"},
+	"terminated":            {"terminated", "종료됨", "終了"},
+	"cancelled":             {"cancelled", "취소됨", "取消"},
+	"amended":               {"amended", "개정됨", "改正済み"},
+}
+
+// term returns the function that templates translate the words of acts with.
+func term(lang string) func(string) string {
+	return func(t string) string {
+		if w, ok := terms[t]; ok {
+			return w[slices.Index(languages, lang)]
+		}
+		return t
+	}
 }
 
 // say returns the function that templates look words up with.

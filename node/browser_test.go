@@ -1,30 +1,25 @@
 package node_test
 
 import (
-	"bytes"
-	"context"
 	"net/http/httptest"
-	"os/exec"
 	"strings"
 	"testing"
-	"time"
 
 	"entente/act"
 	"entente/desk"
 )
 
-// TestBrowser follows a one-time link in a real browser: the session begins, the
-// map is drawn under the strict policy, and the browser complains of nothing.
+// TestBrowser goes through the desk in a real browser with the keyboard alone:
+// from a one-time link to the map, to a product, which it opens, and to the
+// release form, in another language. The browser complains of nothing and asks
+// for nothing elsewhere, under the strict policy.
 func TestBrowser(t *testing.T) {
-	chromium, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed: ./test installs it where it can")
-	}
+	c := browse(t, "en")
 	kr, jp := start(t, "KR"), start(t, "JP")
 	conclude(t, kr, jp)
 	d := draft("군사II급비밀")
 	d.Event = &act.Event{ID: "KPN-5", Kind: "nuclear-test", Place: &act.Place{Lat: 41.287, Lon: 129.078}}
-	slip, err := kr.c.Release(t.Context(), d, strings.NewReader("a report"))
+	slip, err := kr.c.Release(t.Context(), d, strings.NewReader("a report in the clear"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,21 +33,40 @@ func TestBrowser(t *testing.T) {
 	if err := desk.Within(pages.API()).Post(t.Context(), "/v1/link", map[string]string{"as": "analyst"}, &v); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--user-data-dir="+t.TempDir(), "--enable-logging=stderr", "--lang=en", "--dump-dom", v["link"])
-	var dom, log bytes.Buffer
-	c.Stdout, c.Stderr = &dom, &log
-	if err := c.Run(); err != nil {
-		t.Fatalf("%v\n%s", err, log.String())
-	}
-	for _, want := range []string{`class="land"`, `class="circle"`, "/p/" + string(slip.Number), "in-force", "Sign out"} {
-		if !strings.Contains(dom.String(), want) {
-			t.Errorf("the page does not show %q", want)
+	shows := func(want ...string) {
+		t.Helper()
+		html := c.eval("document.documentElement.outerHTML")
+		for _, w := range want {
+			if !strings.Contains(html, w) {
+				t.Errorf("%s does not show %q", c.eval("location.pathname"), w)
+			}
 		}
 	}
-	if strings.Contains(log.String(), "Content Security Policy") || strings.Contains(log.String(), "CONSOLE") {
-		t.Errorf("the browser complains:\n%s", log.String())
+	press := func(js string) {
+		t.Helper()
+		if !c.tabTo(js) {
+			t.Errorf("the focus cannot be seen on %s", js)
+		}
+		c.key("Enter")
+		c.wait()
 	}
+	c.visit(v["link"])
+	shows(`class="land"`, `class="circle"`, "in force", "Sign out")
+	press(`e.pathname == "/inbox"`)
+	shows("군사II급비밀", "極秘", "received")
+	press(`e.pathname == "/p/` + string(slip.Number) + `"`)
+	if strings.Contains(c.eval("document.documentElement.outerHTML"), "in the clear") {
+		t.Error("the content is shown before it is opened")
+	}
+	press(`e.closest("main") && e.tagName == "BUTTON"`)
+	shows("a report in the clear", `class="banner">군사II급비밀 · 極秘`, "product.opened")
+	if title := c.eval("document.title"); !strings.HasPrefix(title, "[군사II급비밀]") {
+		t.Errorf("the title %q does not begin with the mark", title)
+	}
+	press(`e.pathname == "/release"`)
+	press(`e.hreflang == "ja"`)
+	shows(`lang="ja"`, "判定を見る", "日本国")
+	press(`e.value == "send"`)
+	shows("ファイルが選ばれていません。", "拒否", "Article 2")
+	c.clean(s.URL)
 }

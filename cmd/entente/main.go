@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 
 	"entente/act"
 	"entente/desk"
@@ -218,8 +219,7 @@ func (a *app) world(level slog.Level) node.Seams {
 // itself for the time of the command.
 func (a *app) client(f func(*desk.Client) error) error {
 	c := desk.Dial(filepath.Join(a.Dir, node.SocketName))
-	var card desk.CardView
-	err := c.Get(a.ctx, "/v1/card", &card)
+	err := a.serving(c)
 	if err == nil {
 		return f(c)
 	}
@@ -230,9 +230,34 @@ func (a *app) client(f func(*desk.Client) error) error {
 	if err != nil {
 		return err
 	}
-	n, err := node.Open(a.ctx, a.Dir, s, a.world(slog.LevelWarn))
+	n, err := a.open(c, s, slog.LevelWarn)
+	if errors.Is(err, node.ErrInUse) && a.serving(c) == nil {
+		return f(c) // it was just starting
+	}
 	if err != nil {
 		return err
 	}
 	return errors.Join(f(desk.Within(n.Desk("").API())), n.Close())
+}
+
+// serving asks the node that serves, if one does.
+func (a *app) serving(c *desk.Client) error {
+	var card desk.CardView
+	return c.Get(a.ctx, "/v1/card", &card)
+}
+
+// open opens the folder. One that another command has open for a moment is
+// waited for; one that a node serves is not.
+func (a *app) open(c *desk.Client, s node.Secret, level slog.Level) (*node.Node, error) {
+	for end := time.Now().Add(5 * time.Second); ; {
+		n, err := node.Open(a.ctx, a.Dir, s, a.world(level))
+		if !errors.Is(err, node.ErrInUse) || a.serving(c) == nil || time.Now().After(end) {
+			return n, err
+		}
+		select {
+		case <-a.ctx.Done():
+			return nil, a.ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 }

@@ -136,7 +136,7 @@ func (c *serveCmd) Run(a *app) error {
 	if c.Debug {
 		level = slog.LevelDebug
 	}
-	n, err := node.Open(a.ctx, a.Dir, s, a.world(level))
+	n, err := a.open(desk.Dial(filepath.Join(a.Dir, node.SocketName)), s, level)
 	if err != nil {
 		return err
 	}
@@ -173,11 +173,11 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 	g.Go(func() error { return n.Serve(ctx, partners) })
 	g.Go(func() error { return node.ServeHTTP(ctx, local, d.API()) })
 	g.Go(func() error { return node.ServeHTTP(ctx, pages, d.Pages()) })
-	at := "nowhere: it calls its partners"
+	at := "It calls its partners, who cannot call it (no --listen)"
 	if partners != nil {
-		at = partners.Addr().String()
+		at = "Partners call it at " + partners.Addr().String()
 	}
-	fmt.Fprintf(a.out, "%s serves. Partners call it at %s; the desk is %s\n", n.Card.Party, at, d.Base)
+	fmt.Fprintf(a.out, "%s serves. %s. The desk is %s: 'entente desk --as NAME' prints a link\n", n.Card.Party, at, d.Base)
 	return g.Wait()
 }
 

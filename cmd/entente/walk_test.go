@@ -31,6 +31,7 @@ func TestScripts(t *testing.T) {
 				}
 				e.Setenv(name, port)
 			}
+			e.Setenv("PATH", e.WorkDir+string(os.PathListSeparator)+e.Getenv("PATH"))
 			return os.Symlink(exe, filepath.Join(e.WorkDir, "entente"))
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"capture": capture, "await": await},
@@ -59,4 +60,34 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		_ = ts.Exec("sleep", "0.1")
 	}
 	ts.Fatalf("%q never came", args[0])
+}
+
+// TestReadme: the commands of the README's walk are those that its script runs.
+func TestReadme(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("testdata/readme.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := strings.NewReplacer("seoul.example:7701", "127.0.0.1:$PORT", ":7701", ":$PORT", `"the code Tokyo read out"`, "$TOKYO", `"the code Seoul read out"`, "$SEOUL", "-o image.tif", "-o opened.tif")
+	number := regexp.MustCompile(`[A-Z]+-\d{4}-\w{4}-\w{4}`)
+	_, walk, _ := strings.Cut(string(readme), "## For real")
+	n := 0
+	for line := range strings.Lines(walk) {
+		command, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			continue
+		}
+		n++
+		want := "exec " + strings.TrimSpace(plain.Replace(number.ReplaceAllString(command, "$$NUMBER")))
+		if !strings.Contains(string(script), "\n"+want+"\n") && !strings.Contains(string(script), "\n"+want+" &") {
+			t.Errorf("the script does not run %q", want)
+		}
+	}
+	if n != 8 {
+		t.Errorf("the walk has %d commands, and promises four a side", n)
+	}
 }
