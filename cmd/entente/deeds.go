@@ -165,6 +165,5 @@ type houseSchema struct{}
 
 // Run prints the schema.
 func (houseSchema) Run(a *app) error {
-	_, err := io.WriteString(a.out, house.Schema)
-	return err
+	return a.answer(map[string]string{"schema": house.Schema}, func(w io.Writer) { _, _ = io.WriteString(w, house.Schema) })
 }

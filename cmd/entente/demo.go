@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"entente/demo"
 
@@ -29,5 +31,23 @@ func (c *demoCmd) Run(a *app) error {
 		c.Folder = filepath.Join(cache, "entente-demo")
 	}
 	f, ok := a.out.(*os.File)
-	return demo.Run(a.ctx, demo.Options{Dir: c.Folder, Exe: exe, Once: c.Once, Scene: c.Scene << 20, Out: a.out, Live: ok && term.IsTerminal(int(f.Fd()))})
+	out := a.out
+	if a.JSON {
+		out, ok = lines{json.NewEncoder(a.out)}, false
+	}
+	return demo.Run(a.ctx, demo.Options{Dir: c.Folder, Exe: exe, Once: c.Once, Scene: c.Scene << 20, Out: out, Live: ok && term.IsTerminal(int(f.Fd()))})
+}
+
+// lines writes each line that it is given as JSON.
+type lines struct{ e *json.Encoder }
+
+func (l lines) Write(p []byte) (int, error) {
+	for line := range strings.Lines(string(p)) {
+		if line = strings.TrimSpace(line); line != "" {
+			if err := l.e.Encode(map[string]string{"line": line}); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return len(p), nil
 }

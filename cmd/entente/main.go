@@ -94,6 +94,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		fmt.Fprintln(errs, "entente:", err)
 		return exitFault
 	}
+	teach(p.Model.Node)
 	if len(args) == 0 {
 		args = []string{"--help"}
 	}

@@ -177,7 +177,15 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 	if partners != nil {
 		at = "Partners call it at " + partners.Addr().String()
 	}
-	fmt.Fprintf(a.out, "%s serves. %s. The desk is %s: 'entente desk --as NAME' prints a link\n", n.Card.Party, at, d.Base)
+	v := map[string]string{"party": string(n.Card.Party), "desk": d.Base}
+	if partners != nil {
+		v["listen"] = partners.Addr().String()
+	}
+	if err := a.answer(v, func(w io.Writer) {
+		fmt.Fprintf(w, "%s serves. %s. The desk is %s: 'entente desk --as NAME' prints a link\n", n.Card.Party, at, d.Base)
+	}); err != nil {
+		return err
+	}
 	return g.Wait()
 }
 
@@ -376,35 +384,4 @@ func cmpText(a, b string) string {
 		return a
 	}
 	return b
-}
-
-type completeCmd struct {
-	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
-}
-
-// Run prints a completion script made from the command tree itself.
-func (c *completeCmd) Run(a *app) error {
-	var top, lines []string
-	for _, n := range a.parser.Model.Children {
-		top = append(top, n.Name)
-		var words []string
-		for _, s := range n.Children {
-			words = append(words, s.Name)
-		}
-		for _, f := range n.Flags {
-			words = append(words, "--"+f.Name)
-		}
-		lines = append(lines, fmt.Sprintf("    %s) words=%q ;;", n.Name, strings.Join(words, " ")))
-	}
-	if c.Shell == "fish" {
-		for _, n := range a.parser.Model.Children {
-			fmt.Fprintf(a.out, "complete -c entente -n __fish_use_subcommand -a %s -d %q\n", n.Name, n.Help)
-		}
-		return nil
-	}
-	if c.Shell == "zsh" {
-		fmt.Fprintln(a.out, "autoload -U +X bashcompinit && bashcompinit")
-	}
-	fmt.Fprintf(a.out, "_entente() {\n  local words=%q\n  if [ \"$COMP_CWORD\" -gt 1 ]; then\n    case \"${COMP_WORDS[1]}\" in\n%s\n    esac\n  fi\n  COMPREPLY=($(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _entente entente\n", strings.Join(top, " "), strings.Join(lines, "\n"))
-	return nil
 }

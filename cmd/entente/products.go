@@ -319,6 +319,10 @@ func (c *openCmd) Run(a *app) (err error) {
 		wait := time.Now().Add(20 * time.Second)
 		for {
 			err := k.Open(a.ctx, ask, w, func(o desk.Opened) {
+				if a.JSON { // beside the content, which is the answer
+					_ = json.NewEncoder(a.errs).Encode(o)
+					return
+				}
 				m := o.Custody.Manifest
 				fmt.Fprintf(a.errs, "%s  %s", m.Number, m.Mark.Text)
 				for _, s := range o.Ruling.As {

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+)
+
+type completeCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"bash, zsh or fish."`
+}
+
+// Run prints a completion script made from the command tree itself.
+func (c *completeCmd) Run(a *app) error {
+	var b strings.Builder
+	switch c.Shell {
+	case "fish":
+		fish(&b, a.parser.Model.Node)
+	case "zsh":
+		b.WriteString("autoload -U +X compinit && compinit\nautoload -U +X bashcompinit && bashcompinit\n")
+		bash(&b, a.parser.Model.Node)
+	default:
+		bash(&b, a.parser.Model.Node)
+	}
+	return a.answer(map[string]string{"script": b.String()}, func(w io.Writer) { _, _ = io.WriteString(w, b.String()) })
+}
+
+// offers are what may follow a command: its own commands, and its flags and ours.
+func offers(n *kong.Node) (words []string) {
+	for _, s := range n.Children {
+		words = append(words, s.Name)
+	}
+	for _, group := range n.AllFlags(true) {
+		for _, f := range group {
+			words = append(words, "--"+f.Name)
+		}
+	}
+	return words
+}
+
+// each calls f with every command and the words that lead to it.
+func each(n *kong.Node, path string, f func(n *kong.Node, path string)) {
+	f(n, path)
+	for _, s := range n.Children {
+		if !s.Hidden {
+			each(s, strings.TrimSpace(path+" "+s.Name), f)
+		}
+	}
+}
+
+// bash walks the words typed so far down the tree, and offers what follows.
+func bash(w io.Writer, top *kong.Node) {
+	fmt.Fprint(w, "_entente() {\n  local at= w\n  for w in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n    case \"${at:+$at }$w\" in\n")
+	each(top, "", func(_ *kong.Node, path string) {
+		if path != "" {
+			fmt.Fprintf(w, "      %q) at=%q ;;\n", path, path)
+		}
+	})
+	fmt.Fprint(w, "    esac\n  done\n  case \"$at\" in\n")
+	each(top, "", func(n *kong.Node, path string) {
+		fmt.Fprintf(w, "    %q) w=%q ;;\n", path, strings.Join(offers(n), " "))
+	})
+	fmt.Fprint(w, "  esac\n  COMPREPLY=($(compgen -W \"$w\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _entente entente\n")
+}
+
+// fish offers commands where none of their level is typed yet, and flags after them.
+func fish(w io.Writer, top *kong.Node) {
+	each(top, "", func(n *kong.Node, path string) {
+		seen := "true"
+		for _, name := range strings.Fields(path) {
+			seen += "; and __fish_seen_subcommand_from " + name
+		}
+		var names []string
+		for _, s := range n.Children {
+			names = append(names, s.Name)
+		}
+		for _, s := range n.Children {
+			fmt.Fprintf(w, "complete -c entente -f -n %q -a %s -d %q\n", seen+"; and not __fish_seen_subcommand_from "+strings.Join(names, " "), s.Name, s.Help)
+		}
+		for _, f := range n.Flags {
+			if !f.Hidden {
+				fmt.Fprintf(w, "complete -c entente -n %q -l %s -d %q\n", seen, f.Name, f.Help)
+			}
+		}
+	})
+}

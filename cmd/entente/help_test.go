@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kong"
+)
+
+func parser(t *testing.T) *kong.Kong {
+	t.Helper()
+	p, err := kong.New(new(cli), kong.Name("entente"), kong.Vars{"dir": "/nowhere"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestExamples: every command's help has an example, and every example is
+// understood. Files that must be there are this one.
+func TestExamples(t *testing.T) {
+	p := parser(t)
+	seen := 0
+	each(p.Model.Node, "", func(n *kong.Node, path string) {
+		if path == "" || len(n.Children) > 0 {
+			return
+		}
+		seen++
+		var words []string
+		for i, part := range strings.Split(examples[path], "'") {
+			if i%2 == 1 {
+				words = append(words, part)
+			} else {
+				words = append(words, strings.Fields(part)...)
+			}
+		}
+		if len(words) == 0 || words[0] != "entente" {
+			t.Errorf("%s has no example", path)
+			return
+		}
+		for i, w := range words {
+			if strings.HasSuffix(w, ".yaml") || strings.HasSuffix(w, ".cedar") {
+				words[i] = "help_test.go"
+			}
+			if w == ">" {
+				words = words[:i]
+				break
+			}
+		}
+		k, err := parser(t).Parse(words[1:])
+		if err != nil {
+			t.Errorf("%s: %v", examples[path], err)
+		} else if got := k.Selected().Path(); !strings.HasPrefix(got, path) {
+			t.Errorf("%s is the example of %s, and means %s", examples[path], path, got)
+		}
+		var out bytes.Buffer
+		if run(append(strings.Fields(path), "--help"), nil, &out, &out) != 0 || !strings.Contains(out.String(), "For example") {
+			t.Errorf("%s --help does not show it", path)
+		}
+	})
+	if seen != len(examples) {
+		t.Errorf("%d examples for %d commands", len(examples), seen)
+	}
+}
+
+// TestComplete asks each shell that is here what it would offer.
+func TestComplete(t *testing.T) {
+	for _, c := range []struct{ shell, ask, want string }{
+		{"bash", `COMP_WORDS=(entente --dir x pact si); COMP_CWORD=4; _entente; echo "${COMPREPLY[@]}"`, "sign"},
+		{"bash", `COMP_WORDS=(entente pact sign --co); COMP_CWORD=3; _entente; echo "${COMPREPLY[@]}"`, "--code"},
+		{"bash", `COMP_WORDS=(entente le); COMP_CWORD=1; _entente; echo "${COMPREPLY[@]}"`, "lend ledger"},
+		{"zsh", `COMP_WORDS=(entente pact si); COMP_CWORD=2; which _entente >/dev/null && echo defined`, "defined"},
+		{"fish", `complete -C 'entente pact si'`, "sign"},
+		{"fish", `complete -C 'entente pact sign --co'`, "--code"},
+		{"fish", `complete -C 'entente le'`, "ledger"},
+	} {
+		var script bytes.Buffer
+		if run([]string{"complete", c.shell}, nil, &script, &script) != 0 {
+			t.Fatal(script.String())
+		}
+		exe, err := exec.LookPath(c.shell)
+		if err != nil {
+			t.Logf("%s is not installed", c.shell)
+			continue
+		}
+		out, err := exec.Command(exe, "-c", script.String()+"\n"+c.ask).CombinedOutput()
+		if c.shell == "bash" && strings.Join(strings.Fields(string(out)), " ") != c.want && c.want != "sign" || err != nil || !strings.Contains(string(out), c.want) {
+			t.Errorf("%s: %s offers %q, want %q: %v", c.shell, c.ask, out, c.want, err)
+		}
+	}
+}
