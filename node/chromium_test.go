@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -221,19 +220,5 @@ func (c *chromium) clean(base string) {
 	}
 	if len(c.asked) == 0 {
 		c.t.Error("no page was asked for")
-	}
-}
-
-// shot writes what the whole page looks like.
-func (c *chromium) shot(file string) {
-	c.t.Helper()
-	var r struct{ Data string }
-	c.into(&r, "Page.captureScreenshot", map[string]any{"captureBeyondViewport": false})
-	b, err := base64.StdEncoding.DecodeString(r.Data)
-	if err == nil {
-		err = os.WriteFile(file, b, 0o600)
-	}
-	if err != nil {
-		c.t.Fatal(err)
 	}
 }

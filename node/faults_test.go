@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -46,6 +47,93 @@ func TestClock(t *testing.T) {
 	clock = clock.AddDate(0, 0, 1)
 	if err := try(); err != nil || size() == before {
 		t.Errorf("set right: %v", err)
+	}
+}
+
+// TestClocks: two nodes whose clocks are two days apart do not speak, both say
+// why, and nothing is entered of it; set right, the link stands again.
+func TestClocks(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	var ahead atomic.Int64
+	again := func() {
+		t.Helper()
+		kr.stop()
+		seams := node.World(slog.New(slog.DiscardHandler))
+		seams.Now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+		n, err := node.Open(t.Context(), kr.dir, kr.secret, seams)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen("tcp", kr.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kr.Node = n
+		kr.run(t, l)
+	}
+	says := func(what string) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			a, b := kr.Carriage.States()["JP"], jp.Carriage.States()["KR"]
+			if what == "" && a.Linked && b.Linked || what != "" && strings.Contains(a.Trouble, what) && strings.Contains(b.Trouble, what) {
+				return
+			}
+			if time.Now().After(end) {
+				t.Fatalf("never %q: %+v, %+v", what, a, b)
+			}
+		}
+	}
+	before := entries(t, kr.Node)
+	ahead.Store(int64(48 * time.Hour))
+	again()
+	says("clock")
+	if now := entries(t, kr.Node); now != before {
+		t.Errorf("%d entries came of it", now-before)
+	}
+	ahead.Store(0)
+	again()
+	says("")
+}
+
+// TestPassphrase: a short one makes no node; a wrong one, and a key file in its
+// place, open none.
+func TestPassphrase(t *testing.T) {
+	if _, err := node.Passphrase([]byte("short")); err == nil || !strings.Contains(err.Error(), "at least 12") {
+		t.Errorf("a short passphrase: %v", err)
+	}
+	right, err := node.Passphrase([]byte("a rather long passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wrong, err := node.Passphrase([]byte("a rather wrong passphrase"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyfile := t.TempDir() + "/key"
+	seams := node.World(slog.New(slog.DiscardHandler))
+	if err := node.NewKeyFile(keyfile, seams.Random); err != nil {
+		t.Fatal(err)
+	}
+	key, err := node.KeyFile(keyfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir() + "/n"
+	if err := node.Init(t.Context(), dir, right, node.Found{Party: "KR"}, seams); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []node.Secret{wrong, key} {
+		if _, err := node.Open(t.Context(), dir, s, seams); !errors.Is(err, node.ErrLocked) || strings.Contains(err.Error(), "rather") {
+			t.Errorf("another secret: %v", err)
+		}
+	}
+	n, err := node.Open(t.Context(), dir, right, seams)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
