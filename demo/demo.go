@@ -19,6 +19,7 @@ import (
 	"entente/act"
 	"entente/desk"
 	"entente/imagery"
+	"entente/pact"
 	"entente/product"
 	"entente/release"
 )
@@ -239,7 +240,7 @@ func (s *side) inForce(ctx context.Context) (bool, error) {
 		return false, err
 	}
 	for _, p := range all {
-		if p.ID == pactID && p.Phase == "in-force" {
+		if p.ID == pactID && pact.Phase(p.Phase).Transfers() {
 			return true, nil
 		}
 	}
