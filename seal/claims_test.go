@@ -199,7 +199,7 @@ func TestCombinations(t *testing.T) {
 			if (err == nil) != (mode == seal.Released && p != "XX") {
 				t.Errorf("%s, %s alone: %v", mode, p, err)
 			}
-			if _, err := lend(p, "JP"); (err == nil) != (mode != seal.Released && p == "KR") {
+			if _, err := lend(p, "JP"); (err == nil) != (mode != seal.Released && p == "KR") || mode == seal.Released && errors.Is(err, seal.ErrNotFor) {
 				t.Errorf("%s: %s lends: %v", mode, p, err)
 			}
 			if mode == seal.Released {
@@ -251,6 +251,30 @@ func TestLargeContainers(t *testing.T) {
 		}
 		if _, _, err := seal.OpenContainer(f, all+1); !errors.Is(err, seal.ErrFormat) {
 			t.Errorf("%d bytes: a longer file: %v", size, err)
+		}
+	}
+}
+
+// TestLyingContainers: sizes that lie make no room and no panic.
+func TestLyingContainers(t *testing.T) {
+	f := around{seal.Head(), 64 << 30, seal.Tail(64<<30, 7, []byte("m"), crc32.ChecksumIEEE([]byte("m")))}
+	end := len(f.tail) - 22
+	extra := bytes.Index(f.tail, []byte("PK\x01\x02")) + 46 + len("0.payload") + 4
+	for name, change := range map[string]func(b []byte){
+		"a payload of less than nothing": func(b []byte) { copy(b[extra:], []byte{0, 0, 0, 0, 0, 0, 0, 0x80}) },
+		"a payload beyond the file":      func(b []byte) { copy(b[extra:], []byte{0, 0, 0, 0, 0, 0, 0, 0x10}) },
+		"a directory of two GiB":         func(b []byte) { copy(b[end+12:], []byte{0, 0, 0, 0x80}) },
+		"no directory":                   func(b []byte) { copy(b[end+12:], []byte{0, 0, 0, 0}) },
+	} {
+		bad := around{f.head, f.size, bytes.Clone(f.tail)}
+		change(bad.tail)
+		room := allocated(func() {
+			if _, _, err := seal.OpenContainer(bad, int64(len(f.head))+f.size+int64(len(f.tail))); !errors.Is(err, seal.ErrFormat) {
+				t.Errorf("%s: %v", name, err)
+			}
+		})
+		if room > 1<<20 {
+			t.Errorf("%s: %d bytes of room are made", name, room)
 		}
 	}
 }

@@ -248,6 +248,19 @@ func write(t *testing.T) {
 	bad("format", "segment-uneven", "a short segment that is not the last", two.respell(t, `"segmentSize":16384,"encryptedSegmentSize":16412`, `"segmentSize":16383,"encryptedSegmentSize":16411`))
 	bad("format", "no-segments", "no segment at all", one.respell(t, one.element(t, "segments", 0), ""))
 
+	bad("format", "segment-overhead-one", "a segment whose two sizes do not belong together", with(one.respell(t, `"segmentSize":40,`, `"segmentSize":39,`), func(v *vector) { v.Terms.Plain = 39 }))
+	bad("format", "segment-negative", "a segment of less than nothing", with(one.respell(t, `"segmentSize":40,"encryptedSegmentSize":68`, `"segmentSize":-1,"encryptedSegmentSize":27`), func(v *vector) {
+		p, m := v.parts(t)
+		v.file, v.Terms.Plain = seal.Layout(p[:27], []byte(m)), -1
+	}))
+	bad("format", "release-size", "the release has another size", with(one, func(v *vector) { v.Terms.Plain++ }))
+
+	bad("tampered", "segments-exchanged", "two segments change places in the payload alone", with(two, func(v *vector) {
+		p, m := v.parts(t)
+		h := len(p) / 2
+		v.file = seal.Layout(append(bytes.Clone(p[h:]), p[:h]...), []byte(m))
+	}))
+	bad("tampered", "root-of-another", "a root in the file that is not the release's", one.respell(t, `"sig":"`+one.root(t), `"sig":"`+strings.Repeat("A", 43)+"="))
 	bad("tampered", "content", "a changed byte of content, with all sums made right", with(one, func(v *vector) {
 		p, m := v.parts(t)
 		p[20]++
@@ -276,6 +289,8 @@ func write(t *testing.T) {
 	bad("not-for", "stranger", "a party that holds no share", with(one, func(v *vector) { v.Party, v.Key = "US", "US" }))
 	bad("not-for", "another-name", "the recipient's key under another name", with(one, func(v *vector) { v.Party = "KR" }))
 	bad("not-for", "another-key", "another key under the recipient's name", with(one, func(v *vector) { v.Key = "KR" }))
+	bad("not-for", "kid", "the reader's share names another key", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), `"kid":"`, `"kid":"x`, 1)))
+	bad("not-for", "wrapped-short", "the reader's share is too short for its suite", one.respell(t, one.wrappedOf(t), "MAaAAQCBAQA="))
 	bad("not-for", "wrapped", "the reader's share is not one that was wrapped", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), `"wrappedKey":"`, `"wrappedKey":"AAAA`, 1)))
 	bad("not-for", "originator-alone", "originator-controlled: the originator alone", with(both, func(v *vector) { v.Party, v.Key, v.grant = "KR", "KR", seal.Grant{} }))
 	bad("share", "recipient-alone", "originator-controlled: the recipient alone", with(both, func(v *vector) { v.grant = seal.Grant{} }))
@@ -326,6 +341,14 @@ func (v vector) root(t *testing.T) string {
 	_, m, _ = strings.Cut(m, `"sig":"`)
 	m, _, _ = strings.Cut(m, `"`)
 	return m
+}
+
+// wrappedOf is JP's wrapped share as it is spelled.
+func (v vector) wrappedOf(t *testing.T) string {
+	t.Helper()
+	_, w, _ := strings.Cut(v.element(t, "keyAccess", 1), `"wrappedKey":"`)
+	w, _, _ = strings.Cut(w, `"`)
+	return w
 }
 
 // rebound gives a share the binding of other terms.
