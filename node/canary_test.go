@@ -7,6 +7,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"unicode/utf16"
 
@@ -16,7 +19,8 @@ import (
 
 // TestCanary releases, carries and opens content that holds a canary, and then
 // looks for it, and for the title, in every file of both nodes and in the
-// directory for temporary files, in the shapes that a leak could have.
+// directory for temporary files, in the shapes that a leak could have: before,
+// in the midst of sealing and of opening, and after. Nothing else is open for writing.
 func TestCanary(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
@@ -25,21 +29,6 @@ func TestCanary(t *testing.T) {
 	canary := []byte("canary-5f2c9d01-of-a-launch-site")
 	d := draft("군사II급비밀")
 	d.Title = "title-" + string(canary)
-	var numbers []act.Number
-	for _, n := range []int{1, 80_000} { // beside its act, and fetched
-		slip, err := kr.c.Release(t.Context(), d, bytes.NewReader(bytes.Repeat(canary, n)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		numbers = append(numbers, slip.Number)
-	}
-	for _, n := range numbers {
-		kr.receipted(t, n)
-		var got bytes.Buffer
-		if err := jp.c.Open(t.Context(), desk.OpenAsk{Number: n, As: "analyst"}, &got, func(desk.Opened) {}); err != nil || !bytes.Contains(got.Bytes(), canary) {
-			t.Fatal("it does not open", err)
-		}
-	}
 	look := func(when string) {
 		files := 0
 		for _, dir := range []string{kr.dir, jp.dir, temp} {
@@ -63,14 +52,81 @@ func TestCanary(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		strays(t, when, kr.dir, jp.dir, temp)
 		if files < 8 {
 			t.Errorf("only %d files were looked at", files)
+		}
+	}
+	var numbers []act.Number
+	for _, n := range []int{1, 80_000} { // beside its act, and fetched
+		slip, err := kr.c.Release(t.Context(), d, &watched{bytes.NewReader(bytes.Repeat(canary, n)), func() { look("while it is sealed") }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers = append(numbers, slip.Number)
+	}
+	for _, n := range numbers {
+		kr.receipted(t, n)
+		got := watchedBuffer{look: func() { look("while it is opened") }}
+		if err := jp.c.Open(t.Context(), desk.OpenAsk{Number: n, As: "analyst"}, &got, func(desk.Opened) {}); err != nil || !bytes.Contains(got.Bytes(), canary) {
+			t.Fatal("it does not open", err)
 		}
 	}
 	look("while both serve")
 	kr.stop()
 	jp.stop()
 	look("after both stopped")
+}
+
+// watched is content whose reader looks around in the middle, and watchedBuffer
+// one whose writer does.
+type watched struct {
+	*bytes.Reader
+	look func()
+}
+
+func (w *watched) Read(p []byte) (int, error) {
+	if w.look != nil && int64(w.Len()) <= w.Size()/2 {
+		w.look()
+		w.look = nil
+	}
+	return w.Reader.Read(p)
+}
+
+type watchedBuffer struct {
+	bytes.Buffer
+	look func()
+}
+
+func (w *watchedBuffer) Write(p []byte) (int, error) {
+	if w.look != nil {
+		w.look()
+		w.look = nil
+	}
+	return w.Buffer.Write(p)
+}
+
+// strays finds files that this process has open for writing anywhere but in the
+// directories, removed ones too.
+func strays(t *testing.T, when string, dirs ...string) {
+	t.Helper()
+	fds, _ := os.ReadDir("/proc/self/fd") // Linux alone tells
+	for _, fd := range fds {
+		path, err := os.Readlink("/proc/self/fd/" + fd.Name())
+		n, _ := strconv.Atoi(fd.Name())
+		// The first three are the test's own, as is its log of what it read.
+		if err != nil || n < 3 || !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "/dev/") || filepath.Base(path) == "testlog.txt" {
+			continue
+		}
+		info, _ := os.ReadFile("/proc/self/fdinfo/" + fd.Name())
+		_, flags, _ := strings.Cut(string(info), "flags:\t")
+		flags, _, _ = strings.Cut(flags, "\n")
+		mode, _ := strconv.ParseUint(flags, 8, 32)
+		inside := slices.ContainsFunc(dirs, func(d string) bool { return strings.HasPrefix(path, d+"/") })
+		if mode&uint64(os.O_WRONLY|os.O_RDWR) != 0 && !inside {
+			t.Errorf("%s: %s is open for writing", when, path)
+		}
+	}
 }
 
 // shapes are what a leak could look like: base64 in its three phases.

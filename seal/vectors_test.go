@@ -245,7 +245,10 @@ func write(t *testing.T) {
 	bad("format", "segment-size", "segments smaller than 16 KiB", one.respell(t, `"segmentSizeDefault":16384,"encryptedSegmentSizeDefault":16412`, `"segmentSizeDefault":8192,"encryptedSegmentSizeDefault":8220`))
 	bad("format", "segment-overhead", "a default that leaves no room for nonce and tag", one.respell(t, `"encryptedSegmentSizeDefault":16412`, `"encryptedSegmentSizeDefault":16384`))
 	bad("format", "segment-longer", "a segment said to be longer than it is", one.respell(t, `"segmentSize":40,"encryptedSegmentSize":68`, `"segmentSize":41,"encryptedSegmentSize":69`))
-	bad("format", "segment-uneven", "a short segment that is not the last", two.respell(t, `"segmentSize":16384,"encryptedSegmentSize":16412`, `"segmentSize":16383,"encryptedSegmentSize":16411`))
+	bad("format", "segment-uneven", "a short segment that is not the last", with(two.respell(t, `"segmentSize":16384,"encryptedSegmentSize":16412`, `"segmentSize":16383,"encryptedSegmentSize":16411`), func(v *vector) {
+		p, m := v.parts(t)
+		v.file, v.Terms.Plain = seal.Layout(p[:len(p)-1], []byte(m)), 2*segment-1
+	}))
 	bad("format", "no-segments", "no segment at all", one.respell(t, one.element(t, "segments", 0), ""))
 
 	bad("format", "segment-overhead-one", "a segment whose two sizes do not belong together", with(one.respell(t, `"segmentSize":40,`, `"segmentSize":39,`), func(v *vector) { v.Terms.Plain = 39 }))
@@ -291,6 +294,11 @@ func write(t *testing.T) {
 	bad("not-for", "another-key", "another key under the recipient's name", with(one, func(v *vector) { v.Key = "KR" }))
 	bad("not-for", "kid", "the reader's share names another key", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), `"kid":"`, `"kid":"x`, 1)))
 	bad("not-for", "wrapped-short", "the reader's share is too short for its suite", one.respell(t, one.wrappedOf(t), "MAaAAQCBAQA="))
+	w, err := base64.StdEncoding.DecodeString(one.wrappedOf(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad("not-for", "wrapped-followed", "a byte follows the reader's share", one.respell(t, one.wrappedOf(t), base64.StdEncoding.EncodeToString(append(w, 0))))
 	bad("not-for", "wrapped", "the reader's share is not one that was wrapped", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), `"wrappedKey":"`, `"wrappedKey":"AAAA`, 1)))
 	bad("not-for", "originator-alone", "originator-controlled: the originator alone", with(both, func(v *vector) { v.Party, v.Key, v.grant = "KR", "KR", seal.Grant{} }))
 	bad("share", "recipient-alone", "originator-controlled: the recipient alone", with(both, func(v *vector) { v.grant = seal.Grant{} }))

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) {
 	// The decoder has no environment.
 	if os.Getenv("ENTENTE_TEST_MAIN") == "1" || len(os.Args) == 2 && os.Args[1] == "decode" {
 		dieAt(os.Getenv("ENTENTE_TEST_DIE"))
-		os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
+		main()
 	}
 	os.Exit(m.Run())
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +17,7 @@ import (
 
 	"entente/act"
 	"entente/desk"
+	"entente/internal/durable"
 	"entente/node"
 	"entente/pact"
 	"entente/ruling"
@@ -321,6 +321,20 @@ func (c *deskCmd) Run(a *app) error {
 
 type doctorCmd struct{}
 
+// enough is the room from which nobody needs to look after a disk today.
+const enough = 256 << 20
+
+// swaps lists what a table of swaps, as the kernel tells it, has in use on a disk. A
+// compressed swap in memory ends with it.
+func swaps(table string) (on []string) {
+	for i, line := range strings.Split(strings.TrimSpace(table), "\n") {
+		if f := strings.Fields(line); i > 0 && len(f) > 1 && !strings.HasPrefix(f[0], "/dev/zram") {
+			on = append(on, f[0])
+		}
+	}
+	return on
+}
+
 // Run looks for trouble and says what to do about it.
 func (doctorCmd) Run(a *app) error {
 	type finding struct {
@@ -340,10 +354,13 @@ func (doctorCmd) Run(a *app) error {
 	if err == nil {
 		add("nobody else can read it", st.Mode().Perm()&0o077 == 0, "chmod 700 "+a.Dir)
 	}
-	swaps, _ := os.ReadFile("/proc/swaps")
-	add("no swap that could hold content", bytes.Count(swaps, []byte("\n")) <= 1, "encrypt the swap, or turn it off: swapoff -a")
+	table, _ := os.ReadFile("/proc/swaps")
+	on := swaps(string(table))
+	add("no swap that could hold content", len(on) == 0, "make sure that this is encrypted, or turn it off with 'swapoff -a': "+strings.Join(on, ", "))
 	core, _ := os.ReadFile("/proc/sys/kernel/core_pattern")
-	add("no core dumps that could hold content", !strings.HasPrefix(string(core), "|") || !coreAllowed(), "set 'ulimit -c 0' for the node")
+	add("no core dumps that could hold content", !coreAllowed(string(core)), "allow the node's limit of one byte: remove the hard limit of 0 for cores")
+	room, err := durable.Room(a.Dir)
+	add("the disk has room", err != nil || room >= enough, fmt.Sprintf("free some space: %d MiB are left; under 64 nothing more is taken in, under 16 nothing is entered", room>>20))
 	missing := "this program does not find itself"
 	if c, err := decoder(); err == nil {
 		missing = c.Missing(a.ctx)
