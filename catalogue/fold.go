@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,10 +53,8 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		return c.authority(tx, e.Act, b)
 	case act.Proposal:
 		return c.proposal(tx, e, b)
-	case act.Step:
-		return c.step(tx, e.Act, b)
-	case act.Interpretation:
-		return c.step(tx, e.Act, act.Step{Text: b.Text})
+	case act.Step, act.Interpretation:
+		return c.step(tx, e)
 	case act.Mandate:
 		return ledger.Save(tx, tableMandate, e.Digest.String(), product.Mandate{Mandate: b, Act: e.Digest, By: e.Act.By, Given: e.Act.At})
 	case act.LawNotice:
@@ -165,17 +164,59 @@ func (c *Catalogue) proposal(tx *ledger.Tx, e ledger.Entry, b act.Proposal) erro
 		row = Row{ID: e.Act.Pact, Text: sum, By: e.Act.From, Entered: e.Index}
 	}
 	row.Life = row.Life.Apply(e.Act)
-	return ledger.Save(tx, tablePact, key, row)
+	if err := ledger.Save(tx, tablePact, key, row); err != nil || ok {
+		return err
+	}
+	return c.early(tx, key)
 }
 
-func (c *Catalogue) step(tx *ledger.Tx, a act.Act, b act.Step) error {
-	key := string(a.Pact) + "/" + b.Text.String()
-	row, ok, err := ledger.Load[Row](tx, tablePact, key)
-	if err != nil || !ok {
-		return err // a step under a text that was never proposed has no effect, and stands in the ledger
+// early takes the steps that came before their text: of three parties, the
+// second may sign what the first proposed before the third has heard of it.
+func (c *Catalogue) early(tx *ledger.Tx, key string) error {
+	var at []int64
+	for row, err := range tx.Scan(tableEarly, []byte(key+"/"), []byte(key+"0")) {
+		if err != nil {
+			return err
+		}
+		at = append(at, int64(binary.BigEndian.Uint64(row.Value)))
 	}
-	if p, err := c.text(tx, b.Text); err != nil || !p.Has(a.From) {
-		return err // nor has a step by somebody who is no party
+	for _, i := range at {
+		e, err := tx.Entry(i)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(c.step(tx, e), tx.Delete(tableEarly, earlyKey(key, i))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func earlyKey(key string, index int64) []byte { return append([]byte(key+"/"), be(index)...) }
+
+// textOf is the text that a step in a pact's life is about.
+func textOf(a act.Act) act.Sum {
+	switch b := a.Body.(type) {
+	case act.Step:
+		return b.Text
+	case act.Interpretation:
+		return b.Text
+	}
+	return act.Sum{}
+}
+
+func (c *Catalogue) step(tx *ledger.Tx, e ledger.Entry) error {
+	a, text := e.Act, textOf(e.Act)
+	key := string(a.Pact) + "/" + text.String()
+	row, ok, err := ledger.Load[Row](tx, tablePact, key)
+	if err != nil {
+		return err
+	}
+	if !ok { // it waits for its text, and has no effect before
+		return tx.Put(tableEarly, earlyKey(key, e.Index), be(e.Index))
+	}
+	if p, err := c.text(tx, text); err != nil || !p.Has(a.From) {
+		return err // a step by somebody who is no party has no effect
 	}
 	row.Life = row.Life.Apply(a)
 	return ledger.Save(tx, tablePact, key, row)
