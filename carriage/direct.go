@@ -42,7 +42,8 @@ type Direct struct {
 	Ledger      *ledger.Ledger
 	Catalogue   *catalogue.Catalogue
 	Intake      *intake.Office
-	Post        *Post // parcels, by hubs; nil: none are taken
+	Post        *Post                     // parcels, by hubs; nil: none are taken
+	Agreed      func(ctx context.Context) // a partner has shown that it knows no newer ledger of ours; may be nil
 	Vault       *vault.Vault
 	Now         func() time.Time
 	Connect     func(ctx context.Context, address string) (net.Conn, error)

@@ -125,6 +125,9 @@ func (d *Direct) checkOurs(ctx context.Context, p act.Party, s seen) error {
 	if errors.As(err, &r) {
 		return errors.Join(err, d.Evidence(ctx, d.Own.Party, r.Error(), r.Checkpoint))
 	}
+	if err == nil && s.Head.Size > 0 && d.Agreed != nil {
+		d.Agreed(ctx)
+	}
 	return err
 }
 

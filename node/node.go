@@ -82,6 +82,9 @@ type Node struct {
 	mu      sync.Mutex
 	persons map[string]note.Signer
 	house   ruling.House
+
+	unneeded []vault.Digest // when the node began
+	swept    sync.Once
 }
 
 // Found is what Init is told of the party.
@@ -306,6 +309,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
 	n.Carriage.Post = &carriage.Post{Direct: n.Carriage, Key: o.seal, Signers: o.signers, Random: seams.Random}
+	n.Carriage.Agreed = func(ctx context.Context) { n.swept.Do(func() { n.agreed(ctx) }) }
 	if err := n.loadPersons(ctx); err != nil || n.Vault == nil {
 		return n, err
 	}
@@ -339,16 +343,49 @@ func readLaw(path string) (*house.Rules, error) {
 	return r, nil
 }
 
-// sweep removes sealed bytes that no product here needs: what a crash left, and
-// what was destroyed.
+// sweep removes what was staged and broke off, and what was destroyed. What
+// nothing here needs is only noted: should this ledger be an old one that was
+// put back, its newer products' content is all there is of them.
 func (n *Node) sweep(ctx context.Context) error {
-	needed := map[vault.Digest]bool{}
-	err := n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+	needed, gone, err := n.needed(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = n.Vault.Sweep(ctx, func(d vault.Digest) bool {
+		if !needed[d] && !gone[d] {
+			n.unneeded = append(n.unneeded, d)
+		}
+		return !gone[d]
+	})
+	return err
+}
+
+// agreed removes what nothing here needed when the node began, once a partner has
+// shown that it knows no newer ledger of ours.
+func (n *Node) agreed(ctx context.Context) {
+	needed, _, err := n.needed(ctx)
+	for _, d := range n.unneeded {
+		if err == nil && !needed[d] {
+			err = n.Vault.Remove(ctx, d)
+		}
+	}
+	if err != nil && ctx.Err() == nil {
+		n.seams.Log.Error("sweeping the vault", "why", err.Error())
+	}
+}
+
+// needed lists the objects that products and parcels here need, and those of
+// products that were destroyed.
+func (n *Node) needed(ctx context.Context) (needed, gone map[vault.Digest]bool, err error) {
+	needed, gone = map[vault.Digest]bool{}, map[vault.Digest]bool{}
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		for cu, err := range n.Catalogue.Products(tx) {
 			if err != nil {
 				return err
 			}
-			if cu.Destroyed[n.Card.Party] == nil {
+			if cu.Destroyed[n.Card.Party] != nil {
+				gone[vault.Digest(cu.Seal.Vault)] = true
+			} else {
 				needed[vault.Digest(cu.Seal.Vault)] = true
 			}
 		}
@@ -358,11 +395,7 @@ func (n *Node) sweep(ctx context.Context) error {
 		}
 		return err
 	})
-	if err != nil {
-		return err
-	}
-	_, err = n.Vault.Sweep(ctx, func(d vault.Digest) bool { return needed[d] })
-	return err
+	return needed, gone, err
 }
 
 func seed(random io.Reader) (s uint64) {

@@ -22,6 +22,7 @@ import (
 	"entente/party"
 	"entente/release"
 	"entente/seal"
+	"entente/vault"
 )
 
 var names = map[act.Party]act.Names{"KR": {EN: "Republic of Korea", KO: "대한민국", JA: "大韓民国"}, "JP": {EN: "Japan", KO: "일본국", JA: "日本国"},
@@ -310,6 +311,48 @@ func TestRestored(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the restored ledger was not noticed: %+v, %+v", kr.Carriage.States(), jp.Carriage.States())
 		}
+	}
+}
+
+// TestRestoredDatabase puts yesterday's database back beside today's vault: until
+// a partner agrees with the ledger nothing is swept that only a newer one knows.
+func TestRestoredDatabase(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	kr.stop()
+	old, err := os.ReadFile(filepath.Join(kr.dir, "entente.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kr.serve(t)
+	slip, err := kr.c.Release(t.Context(), draft("군사II급비밀"), bytes.NewReader(make([]byte, 4*vault.Inline)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kr.receipted(t, slip.Number)
+	var content vault.Digest
+	kr.until(t, "it is kept", func(tx *ledger.Tx) bool {
+		cu, ok, err := kr.Catalogue.Product(tx, slip.Number)
+		content = vault.Digest(cu.Seal.Vault)
+		return ok && err == nil
+	})
+	kr.stop()
+	for _, name := range []string{"entente.db-wal", "entente.db-shm"} {
+		if err := os.Remove(filepath.Join(kr.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(kr.dir, "entente.db"), old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	kr.serve(t)
+	for deadline := time.Now().Add(20 * time.Second); !kr.evidence(t); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the restored database was not noticed: %+v", kr.Carriage.States())
+		}
+	}
+	if err := kr.Vault.Verify(t.Context(), content); err != nil {
+		t.Errorf("the newer product's content is gone: %v", err)
 	}
 }
 
