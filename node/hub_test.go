@@ -112,6 +112,28 @@ func TestHub(t *testing.T) {
 	})
 }
 
+// TestHubPowerCuts ends the hub, the sender and the recipient at each of their
+// writes while two products pass. All arrives, and arrives once.
+func TestHubPowerCuts(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		us, usDisk := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		for _, n := range []*partyNode{kr, jp, us} {
+			n.stop()
+		}
+		disks := map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk, us: usDisk}
+		for _, victim := range []*partyNode{us, jp, kr} {
+			for at := 1; powerCut(t, kr, jp, disks, trilateral, victim, at); at++ {
+				if testing.Short() && at == 4 {
+					break
+				}
+			}
+		}
+	})
+}
+
 // TestHubTricks: a hub that drops, doubles, delays, reorders and replays parcels
 // at the dice's will. All arrives, and arrives once; what was lost is said again.
 func TestHubTricks(t *testing.T) {

@@ -74,10 +74,14 @@ func (n *partyNode) resume(t *testing.T, d *memory.Disk, net *memory.Network) {
 }
 
 // send has from release a small and a large product.
-func send(t *testing.T, from *partyNode, large int) (numbers []act.Number) {
+func send(t *testing.T, from *partyNode, pact act.PactID, large int) (numbers []act.Number) {
 	t.Helper()
 	for _, size := range []int{100, large} {
-		slip, err := from.c.Release(t.Context(), draft("군사II급비밀"), bytes.NewReader(bytes.Repeat([]byte("0123456789"), size/10)))
+		d := draft("군사II급비밀")
+		if d.Pact = pact; pact == trilateral {
+			d.To = []act.Party{"JP"}
+		}
+		slip, err := from.c.Release(t.Context(), d, bytes.NewReader(bytes.Repeat([]byte("0123456789"), size/10)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +93,7 @@ func send(t *testing.T, from *partyNode, large int) (numbers []act.Number) {
 // exchange waits for the receipts too.
 func exchange(t *testing.T, from *partyNode, large int) {
 	t.Helper()
-	for _, n := range send(t, from, large) {
+	for _, n := range send(t, from, "kr-jp-2016", large) {
 		from.receipted(t, n)
 	}
 }
@@ -235,7 +239,7 @@ func TestPowerCuts(t *testing.T) {
 		kr.stop()
 		jp.stop()
 		for _, victim := range []*partyNode{kr, jp} {
-			for at := 1; powerCut(t, kr, jp, krDisk.Copy(), jpDisk.Copy(), victim, at); at++ {
+			for at := 1; powerCut(t, kr, jp, map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk}, "kr-jp-2016", victim, at); at++ {
 				if testing.Short() && at == 4 {
 					break
 				}
@@ -246,12 +250,18 @@ func TestPowerCuts(t *testing.T) {
 
 var errPower = errors.New("the power is cut")
 
-// powerCut cuts the victim's power at a write, and reports whether there were so many.
-func powerCut(t *testing.T, kr, jp *partyNode, krDisk, jpDisk *memory.Disk, victim *partyNode, at int) bool {
+// powerCut has kr send to jp while the victim's power is cut at a write, and reports
+// whether there were so many. Copies of
+// the disks are used; one may be that of a hub between them.
+func powerCut(t *testing.T, kr, jp *partyNode, disks map[*partyNode]*memory.Disk, pact act.PactID, victim *partyNode, at int) bool {
 	t.Helper()
-	net, disk := &memory.Network{}, map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk}[victim]
-	kr.resume(t, krDisk, net)
-	numbers := send(t, kr, 3<<19)
+	net, copies := &memory.Network{}, map[*partyNode]*memory.Disk{}
+	for n, d := range disks {
+		copies[n] = d.Copy()
+	}
+	disk := copies[victim]
+	kr.resume(t, copies[kr], net)
+	numbers := send(t, kr, pact, 3<<19)
 	writes, cut := 0, make(chan struct{})
 	disk.Fault(func(op memory.Op) error {
 		if slices.Contains([]memory.Op{memory.Commit, memory.Committed, memory.Write, memory.Keep, memory.Kept}, op) {
@@ -264,7 +274,11 @@ func powerCut(t *testing.T, kr, jp *partyNode, krDisk, jpDisk *memory.Disk, vict
 		}
 		return nil
 	})
-	jp.resume(t, jpDisk, net)
+	for n, d := range copies {
+		if n != kr {
+			n.resume(t, d, net)
+		}
+	}
 	select {
 	case <-cut:
 		synctest.Wait() // it has noticed
@@ -284,8 +298,9 @@ func powerCut(t *testing.T, kr, jp *partyNode, krDisk, jpDisk *memory.Disk, vict
 	if kinds[act.ProductReleased] != 2 || kinds[act.ProductReceived] != 2 || kinds[act.ActRefused] != 0 {
 		t.Errorf("%s, cut at write %d: %v", victim.Card.Party, at, kinds)
 	}
-	kr.stop()
-	jp.stop()
+	for n := range copies {
+		n.stop()
+	}
 	return writes >= at
 }
 
