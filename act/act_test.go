@@ -225,3 +225,26 @@ func TestNumberParty(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseVerifier(f *testing.F) {
+	_, ec, err := act.NewP384Signer("officer@KR", bytes.Repeat([]byte{7}, 48), rand.Reader)
+	if err != nil {
+		f.Fatal(err)
+	}
+	_, pq, err := act.NewMLDSASigner("entente/KR", make([]byte, 32))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(ec)
+	f.Add(pq)
+	f.Add("PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
+	f.Fuzz(func(t *testing.T, s string) {
+		v, err := act.ParseVerifier(s)
+		if err != nil {
+			return
+		}
+		if v.Verify([]byte("a message"), []byte("no signature")) || !strings.HasPrefix(s, v.Name()+"+") {
+			t.Errorf("%q verifies anything, or as %q", s, v.Name())
+		}
+	})
+}

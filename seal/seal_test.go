@@ -223,6 +223,15 @@ func FuzzGrant(f *testing.F) {
 	})
 }
 
+func FuzzParsePublicKey(f *testing.F) {
+	f.Add([]byte(key(f, 1).Public()))
+	f.Fuzz(func(t *testing.T, p []byte) {
+		if k, err := seal.ParsePublicKey(p); err == nil && !bytes.Equal(k, p) {
+			t.Error("a key is another than its bytes")
+		}
+	})
+}
+
 const benchSize = 64 << 20
 
 func BenchmarkFloorGCM(b *testing.B) {

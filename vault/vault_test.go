@@ -18,6 +18,15 @@ func FuzzParseBlocks(f *testing.F) {
 	})
 }
 
+func FuzzParseDigest(f *testing.F) {
+	f.Add(vault.Blocks{}.Digest().String())
+	f.Fuzz(func(t *testing.T, s string) {
+		if d, err := vault.ParseDigest(s); err == nil && d.String() != s {
+			t.Error("two spellings of one digest")
+		}
+	})
+}
+
 func TestDigest(t *testing.T) {
 	d := vault.Blocks{}.Digest()
 	if got, err := vault.ParseDigest(d.String()); err != nil || got != d {

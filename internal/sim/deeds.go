@@ -37,8 +37,8 @@ func init() {
 		{"release", 24, false, (*World).doRelease},
 		{"approve", 10, false, (*World).doApprove},
 		{"open", 20, false, (*World).doOpen},
-		{"deed", 10, false, (*World).doDeed},
-		{"consent", 6, false, (*World).doConsent},
+		{"deed", 14, false, (*World).doDeed},
+		{"consent", 9, false, (*World).doConsent},
 		{"pact", 10, false, (*World).doPact},
 		{"person", 4, false, (*World).doPerson},
 		{"letter", 3, false, (*World).doLetter},
@@ -76,9 +76,6 @@ func (w *World) doConnect() string {
 }
 
 func (w *World) doExchange() string {
-	if w.hostile != nil && w.hostile.tree != nil {
-		return w.hostile.send(w)
-	}
 	if w.link == nil {
 		if err := w.connect(w.pair()); err != nil {
 			return text(err)
@@ -334,10 +331,10 @@ func (w *World) doOpen() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu := pick(w.rnd, all...)
+	cu := w.approved(s, pick(w.rnd, all...), "purpose")
 	n := cu.Manifest.Number
 	as := pick(w.rnd, "analyst", "analyst", "analyst", "analyst", "junior", "junior", "clerk", "officer", "admin", "nobody")
-	purpose := pick(w.rnd, "", "", "", "threat-assessment", "missile-warning", "sport")
+	purpose := pick(w.rnd, "", "", "threat-assessment", "missile-warning", "missile-warning", "sport")
 	return fmt.Sprint(s, " ", n, " as ", as, " for ", purpose, ": ", w.open(s, n, as, purpose))
 }
 
@@ -368,6 +365,21 @@ func (w *World) open(s *Side, n act.Number, as, purpose string) string {
 	return fmt.Sprint(b.Len(), " bytes")
 }
 
+// approved is, half of the time, a product about which the partner approved a
+// deed, where there is one: people use what they asked for.
+func (w *World) approved(s *Side, cu product.Custody, deed string) product.Custody {
+	for _, d := range s.view.order() {
+		c := s.view.consents[d]
+		if c.by == s.party || c.Deed != deed || w.rnd.IntN(2) == 0 {
+			continue
+		}
+		for _, o := range w.held(s, func(o product.Custody) bool { return o.Manifest.Number == c.Number }) {
+			return o
+		}
+	}
+	return cu
+}
+
 func (w *World) doDeed() string {
 	s := w.running()
 	if s == nil {
@@ -377,7 +389,7 @@ func (w *World) doDeed() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu := pick(w.rnd, all...)
+	cu := w.approved(s, pick(w.rnd, all...), "copy")
 	d := reading.Deed{Deed: pick(w.rnd, "copy", "copy", "copy", "destroy", "downgrade", "downgrade")}
 	switch d.Deed {
 	case "copy":
@@ -399,6 +411,9 @@ func (w *World) doDeed() string {
 		w.refusedInLedger(s, err, act.OpeningDenied)
 	} else {
 		w.hit("people: " + d.Deed)
+		if d.Deed == "copy" && w.rnd.IntN(2) == 0 { // and another one
+			_, err = s.n.Reading.Do(w.ctx, cu.Manifest.Number, d)
+		}
 	}
 	return fmt.Sprint(s, " ", d.Deed, " ", cu.Manifest.Number, " as ", d.As, ": ", text(err))
 }
@@ -408,15 +423,11 @@ func (w *World) doConsent() string {
 	if s == nil {
 		return text(errNobody)
 	}
-	if w.rnd.IntN(4) == 0 {
-		var given []act.Digest
-		for d := range s.view.consents {
-			given = append(given, d)
-		}
+	if w.rnd.IntN(6) == 0 {
+		given := s.view.order()
 		if len(given) == 0 {
 			return "nothing was approved"
 		}
-		sortDigests(given)
 		d := pick(w.rnd, given...)
 		err := s.n.Chancery.Withdraw(w.ctx, d, "", "officer")
 		if err == nil {
@@ -426,7 +437,10 @@ func (w *World) doConsent() string {
 		}
 		return fmt.Sprint(s, " withdraws ", d, ": ", text(err))
 	}
-	all := w.held(s, func(cu product.Custody) bool { return cu.From == s.party })
+	all := w.held(s, func(cu product.Custody) bool { return cu.From == s.party && len(cu.Received) > 0 })
+	if len(all) == 0 || w.rnd.IntN(8) == 0 {
+		all = w.held(s, func(cu product.Custody) bool { return cu.From == s.party })
+	}
 	if len(all) == 0 {
 		return "nothing was released"
 	}
@@ -440,7 +454,7 @@ func (w *World) doConsent() string {
 		}
 		return fmt.Sprint(s, " lends ", cu.Manifest.Number, ": ", text(err))
 	}
-	c := act.Consent{Number: cu.Manifest.Number, Deed: pick(w.rnd, "copy", "copy", "purpose"), Purpose: cu.Manifest.Purpose, Until: act.MomentOf(s.now().Add(time.Duration(1+w.rnd.IntN(500)) * time.Hour)), Uses: 1 + w.rnd.IntN(2)}
+	c := act.Consent{Number: cu.Manifest.Number, Deed: pick(w.rnd, "copy", "copy", "purpose"), Purpose: cu.Manifest.Purpose, Until: act.MomentOf(s.now().Add(time.Duration(1+w.rnd.IntN(3000)) * time.Hour)), Uses: 1 + w.rnd.IntN(5)/4}
 	if c.Deed == "purpose" {
 		c.Purpose = pick(w.rnd, "threat-assessment", "missile-warning")
 	}
@@ -465,12 +479,15 @@ func (w *World) doPact() string {
 	case r == nil:
 		what = "propose"
 		_, err = s.n.Chancery.Propose(w.ctx, pactText, "officer")
-	case w.rnd.IntN(4) == 0:
-		phase := pick(w.rnd, pact.Active, pact.NoticeSuspended, pact.Terminated)
+	case w.rnd.IntN(8) == 0:
+		phase := pick(w.rnd, pact.Active, pact.Active, pact.NoticeSuspended, pact.Terminated)
 		what = "read as " + string(phase)
 		err = s.n.Chancery.Read(w.ctx, pactID, pactSum, phase, "", pick(w.rnd, "officer", "officer", "second"))
 	default:
-		steps := []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactSigned, act.PactSigned, act.PactNotified, act.PactNotified, act.PactNotified, act.PactCancelled}
+		steps := []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactSigned, act.PactSigned, act.PactNotified, act.PactNotified, act.PactNotified, act.PactNotified}
+		if w.rnd.IntN(6) == 0 {
+			steps = []act.Kind{act.PactCancelled}
+		}
 		if len(r.signed) == 2 && len(r.notified) == 2 {
 			steps = []act.Kind{act.PactNotice, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactNoticeWithdrawn, act.PactSigned}
 		}

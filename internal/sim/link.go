@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"syscall"
 	"time"
 
@@ -72,6 +71,7 @@ func (w *World) connect(a, b *Side) error {
 		if err == nil {
 			w.saw(o.side, e.side, g)
 			err = e.side.n.Carriage.Meet(w.ctx, o.side.n.Card, g)
+			w.met(e.side, g, err)
 		}
 		if err != nil {
 			w.told(e.side, err)
@@ -289,6 +289,3 @@ func changed(d intake.Delivery, f func([]byte) []byte) (intake.Delivery, error) 
 	out.From = d.From
 	return out, err
 }
-
-// notThere reports whether content is gone at its sender.
-func notThere(err error) bool { return errors.Is(err, os.ErrNotExist) }

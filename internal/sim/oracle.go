@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"entente/catalogue"
 	"entente/intake"
 	"entente/ledger"
+	"entente/pact"
 	"entente/product"
 	"entente/reading"
 	"entente/release"
@@ -43,6 +43,7 @@ type view struct {
 	products map[act.Number]*seen
 	consents map[act.Digest]*consent
 	disputed bool
+	owed     map[act.Digest]string // releases of the partner's that must be refused, and why
 }
 
 type row struct {
@@ -85,10 +86,14 @@ type consent struct {
 }
 
 func newView(own act.Party) *view {
-	return &view{own: own, persons: map[string]act.Person{}, notified: map[string]string{}, rows: map[act.Sum]*row{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}}
+	return &view{own: own, persons: map[string]act.Person{}, notified: map[string]string{}, rows: map[act.Sum]*row{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, owed: map[act.Digest]string{}}
 }
 
 func (v *view) size() int64 { return int64(len(v.acts)) }
+
+// false reports whether a side acts in bad faith: what it does to itself is
+// not looked at.
+func (w *World) false(s *Side) bool { return w.hostile != nil && s.index() == 1 }
 
 func (v *view) row(text act.Sum) *row { return v.rows[text] }
 
@@ -96,7 +101,7 @@ func (v *view) row(text act.Sum) *row { return v.rows[text] }
 func (v *view) clone() *view {
 	c := *v
 	c.acts, c.sums, c.hashes, c.from, c.to = slices.Clip(v.acts), slices.Clip(v.sums), slices.Clip(v.hashes), slices.Clip(v.from), slices.Clip(v.to)
-	c.persons, c.notified = maps.Clone(v.persons), maps.Clone(v.notified)
+	c.persons, c.notified, c.owed = maps.Clone(v.persons), maps.Clone(v.notified), maps.Clone(v.owed)
 	c.rows, c.products, c.consents = map[act.Sum]*row{}, map[act.Number]*seen{}, map[act.Digest]*consent{}
 	for k, r := range v.rows {
 		n := *r
@@ -139,13 +144,17 @@ func (v *view) root(size int64) (act.Head, bool) {
 // has come since.
 func (w *World) look(s *Side) {
 	v := s.view
+	if w.false(s) {
+		w.deaf = true
+		defer func() { w.deaf = false }()
+	}
 	err := read(s.disk, func(tx *ledger.Tx) error {
 		if tx.Size() < v.size() {
 			w.fail(26, "the ledger of %s had %d entries and has %d", s, v.size(), tx.Size())
 			return nil
 		}
 		if n := v.size(); n > 0 {
-			if e, err := tx.Entry(n - 1); err != nil || e.Digest != v.sums[n-1] {
+			if i, ok, err := tx.Find(v.sums[n-1]); err != nil || !ok || i != n-1 {
 				w.fail(26, "entry %d of %s is another than it was: %v", n-1, s, err)
 			}
 		}
@@ -166,6 +175,9 @@ func (w *World) look(s *Side) {
 	})
 	if err != nil {
 		w.fail(26, "the ledger of %s cannot be read: %v", s, err)
+	}
+	for _, why := range v.owed {
+		w.fail(3, "%s took in a release and did not refuse it: %s", s, why)
 	}
 }
 
@@ -196,6 +208,12 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 	if !old && a.From == v.own {
 		w.hit("entry: " + string(a.Kind))
 	}
+	if b, ok := a.Body.(act.Refusal); ok && a.From == v.own {
+		delete(v.owed, b.Act)
+	}
+	if b, ok := a.Body.(act.Refusal); ok && a.From == v.own && !b.Kept {
+		v.from = append(v.from, b.Act) // what could not be taken in has its place all the same
+	}
 	switch b := a.Body.(type) {
 	case act.Person:
 		v.persons[b.Name] = b
@@ -216,6 +234,7 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 		}
 	case act.Step:
 		v.stepped(a, b)
+		w.signed(s, v, a, act.Signing)
 	case act.Interpretation:
 		if r := v.rows[b.Text]; r != nil && a.Pact == pactID && slices.Contains([]string{"in-force", "applied-provisionally", "notice-given", "notice-suspended", "terminated"}, b.Phase) {
 			if o, had := r.readings[a.From]; !had || !a.At.Before(o.at) {
@@ -223,6 +242,7 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 			}
 		}
 	case act.Consent:
+		w.signed(s, v, a, act.Releasing)
 		v.consents[e.Digest] = &consent{Consent: b, by: a.From, given: a.At.Time}
 	case act.Withdrawal:
 		if c := v.consents[b.Act]; c != nil && c.by == a.From {
@@ -230,6 +250,14 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 		}
 	default:
 		w.enterProduct(s, v, e)
+	}
+}
+
+// signed checks that an act of ours was signed by one who holds the office.
+func (w *World) signed(s *Side, v *view, a act.Act, o act.Office) {
+	name, _, _ := strings.Cut(a.By, "@")
+	if p := v.persons[name]; a.From == v.own && (p.Left || !slices.Contains(p.Offices, o)) {
+		w.fail(10, "%s entered %s by %q, who does not hold the office %s", s, a.Kind, a.By, o)
 	}
 }
 
@@ -402,8 +430,11 @@ func (w *World) enterProduct(s *Side, v *view, e ledger.Entry) {
 			return
 		}
 		why := v.allowed(a, b)
-		if p.from != "" {
-			return
+		if !own && why != "" {
+			v.owed[e.Digest] = why
+		}
+		if p.from != "" || !strings.HasPrefix(string(n), string(a.From)+"-") {
+			return // the first release under a number stands, and nobody takes another's numbers
 		}
 		if !own {
 			p.ok = why
@@ -444,7 +475,7 @@ func (w *World) enterProduct(s *Side, v *view, e ledger.Entry) {
 			w.fail(17, "%s receipted %s and does not keep it", s, n)
 		}
 	case act.Refusal:
-		if b.Kind == act.ProductReleased {
+		if b.Act == p.release {
 			p.refused = true
 			if own && p.received > 0 {
 				w.fail(18, "%s refused %s after its receipt", s, n)
@@ -523,8 +554,16 @@ func (w *World) spent(s *Side, v *view, a act.Act, all []act.Digest, n act.Numbe
 	}
 }
 
-// keeps reports whether the disk holds an object.
-func (s *Side) keeps(v act.Sum) bool {
+// keeps reports whether the disk holds an object: in its vault, or in the rows.
+func (s *Side) keeps(v act.Sum) (ok bool) {
+	_ = read(s.disk, func(tx *ledger.Tx) error {
+		b, err := tx.Get(vault.Table, v[:])
+		ok = b != nil
+		return err
+	})
+	if ok {
+		return true
+	}
 	f, err := s.disk.Copy().Vault().Open(s.w.ctx, vault.Digest(v))
 	if err != nil {
 		return false
@@ -536,7 +575,7 @@ func (s *Side) keeps(v act.Sum) bool {
 // inOrder checks that what a side has of its partner is what the partner sent,
 // each act once, in order, without a gap: as some copy of the partner has it.
 func (w *World) inOrder(s *Side) {
-	if w.hostile != nil && s.index() == 0 {
+	if w.false(s) || w.hostile != nil && w.hostile.apart {
 		return
 	}
 	got := s.view.from
@@ -562,6 +601,9 @@ func (w *World) inOrder(s *Side) {
 
 // conveyed checks a delivery as it leaves.
 func (w *World) conveyed(s *Side, d *intake.Delivery) {
+	if w.false(s) {
+		return
+	}
 	head, err := ledger.ReadCheckpoint(s.n.Card, d.Checkpoint)
 	w.look(s)
 	have, ok := s.view.root(head.Size)
@@ -593,8 +635,19 @@ func (w *World) saw(s, o *Side, g carriage.Greeting) {
 	}
 }
 
+// met checks that s goes no further where its partner holds another ledger of it.
+func (w *World) met(s *Side, g carriage.Greeting, err error) {
+	w.look(s)
+	if have, ok := s.view.root(g.Seen.Head.Size); err == nil && g.Seen.Head.Size > 0 && (!ok || have != g.Seen.Head) {
+		w.fail(31, "%s goes on, and its partner holds a head of %d entries that this ledger does not lead to", s, g.Seen.Head.Size)
+	}
+}
+
 // shownRelease checks what an officer was told.
 func (w *World) shownRelease(s *Side, slip release.Slip) {
+	if w.false(s) {
+		return
+	}
 	w.look(s)
 	i := int(slip.Entry)
 	if i < 0 || i >= len(s.view.acts) {
@@ -609,6 +662,9 @@ func (w *World) shownRelease(s *Side, slip release.Slip) {
 
 // shownContent checks what a reader was shown.
 func (w *World) shownContent(s *Side, n act.Number, as string, b []byte) {
+	if w.false(s) {
+		return
+	}
 	w.look(s)
 	p := w.released[n]
 	if p == nil && !w.tried[sum(b)] || p != nil && sum(b) != p.sum {
@@ -623,6 +679,9 @@ func (w *World) shownContent(s *Side, n act.Number, as string, b []byte) {
 
 // refusedInLedger checks that a refusal was entered.
 func (w *World) refusedInLedger(s *Side, err error, k act.Kind) {
+	if w.false(s) {
+		return
+	}
 	var r *release.Refused
 	var d *reading.Denied
 	if !errors.As(err, &r) && !errors.As(err, &d) || s.n.Ledger.Err() != nil || errors.Is(err, catalogue.ErrClock) {
@@ -661,7 +720,7 @@ func (w *World) counted(s *Side, err error) {
 		w.hit("recovery: clocks too far apart do not talk")
 	case strings.Contains(err.Error(), "is disputed"):
 		w.hit("recovery: a disputed partner is not talked to")
-	case strings.Contains(err.Error(), "is missing before"):
+	case errors.Is(err, intake.ErrGap):
 		w.hit("recovery: a gap is refused")
 	case errors.Is(err, vault.ErrDamaged), strings.Contains(err.Error(), "seal is broken"):
 		w.hit("recovery: damage is found")
@@ -670,8 +729,10 @@ func (w *World) counted(s *Side, err error) {
 
 // plain leaves out what differs from case to case.
 func plain(s string) string {
-	if a, _, ok := strings.Cut(s, ": it is "); ok {
-		return a
+	for _, sep := range []string{": it is ", ": entry ", " of JP", " of KR"} {
+		if a, _, ok := strings.Cut(s, sep); ok {
+			return a
+		}
 	}
 	return s
 }
@@ -679,6 +740,11 @@ func plain(s string) string {
 // heal puts everything right, carries until nothing is left, and checks what
 // must then hold.
 func (w *World) heal() {
+	for _, s := range w.sides {
+		if !w.false(s) {
+			w.secret(s)
+		}
+	}
 	w.cut, w.link = [2]bool{}, nil
 	w.settleCopies()
 	for _, s := range w.sides[:2] {
@@ -753,7 +819,7 @@ func (w *World) settleCopies() {
 			w.hit("recovery: a restored copy goes on where nobody had seen more")
 			s.newest = nil
 		}
-		if !leads(s.view) {
+		if !leads(s.view) && !w.false(s) {
 			w.fail(26, "no copy of %s leads to the head of %d entries that its partner holds", s, held.Size)
 		}
 	}
@@ -800,9 +866,11 @@ func (w *World) final() {
 		fmt.Fprintf(&w.history, "%s %d entries, root %x\n", s, h.Size, h.Root[:8])
 	}
 	if w.hostile != nil {
-		w.hostile.final(w)
+		w.tables(w.sides[0])
 		return
 	}
+	w.tables(w.sides[0])
+	w.tables(w.sides[1])
 	a, b := w.sides[0], w.sides[1]
 	for _, x := range [2][2]*Side{{a, b}, {b, a}} {
 		from, to := x[0], x[1]
@@ -905,6 +973,68 @@ func (w *World) refolds(s *Side) {
 	}
 }
 
+// tables checks what the node would show people against what the oracle folded
+// by its own rules: persons, the partner, the pact, marks, receipts.
+func (w *World) tables(s *Side) {
+	err := read(s.disk, func(tx *ledger.Tx) error {
+		c := &catalogue.Catalogue{Own: s.party}
+		persons, err := c.Persons(tx)
+		if err != nil {
+			return err
+		}
+		for _, p := range persons {
+			if q := s.view.persons[p.Name]; q.Key != p.Key || q.Left != p.Left || !q.Until.Equal(p.Until.Time) {
+				w.fail(28, "%s lists %s otherwise than it was enrolled", s, p.Name)
+			}
+		}
+		partner, ok, err := c.Partner(tx, s.other())
+		if err != nil || !ok || partner.Card.Link != w.sides[1-s.index()].n.Card.Link || partner.Disputed != "" != s.view.disputed {
+			w.fail(28, "%s holds another card of its partner than was compared, or another dispute: %v", s, err)
+		}
+		all, err := c.Pacts(tx)
+		if err != nil || len(all) > 1 {
+			w.fail(28, "%s lists %d pacts: %v", s, len(all), err)
+		}
+		for _, r := range all {
+			p, _, _, err := c.PactUnder(tx, r.ID, r.Text)
+			if err != nil {
+				return err
+			}
+			want := s.view.row(r.Text).standing(s.now())
+			if got := p.Stands(r.Life, s.now()); string(got) != want && (moves(want) || got.Transfers() || got == pact.Terminated) {
+				w.fail(9, "%s rules that the pact is %s, and by its acts it is %s", s, got, want)
+			}
+		}
+		for _, m := range []act.Party{s.party} {
+			if all, err := c.Mandates(tx); err != nil || len(all) > 0 {
+				w.fail(28, "%s lists a mandate that %s did not give: %v", s, m, err)
+			}
+		}
+		for n, p := range s.view.products {
+			cu, ok, err := c.Product(tx, n)
+			if err != nil {
+				return err
+			}
+			if p.from == "" || !ok {
+				continue
+			}
+			if m, _ := cu.Mark(&cu.Manifest); m != p.mark {
+				w.fail(7, "%s shows %s as %s, and its originator marked it %s", s, n, m.Text, p.mark.Text)
+			}
+			if _, got := cu.Received[s.party]; p.from != s.party && got != (p.received > 0) {
+				w.fail(28, "%s shows %s as received: %v", s, n, got)
+			}
+			if _, got := cu.Received[s.other()]; p.from == s.party && got != (p.home > 0) {
+				w.fail(28, "%s shows a receipt of %s that its partner did not give", s, n)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.fail(28, "%s: %v", s, err)
+	}
+}
+
 // secret looks for content where only sealed bytes may be: on the disk, in
 // evidence, and in every word that was said.
 func (w *World) secret(s *Side) {
@@ -936,7 +1066,6 @@ func (w *World) secret(s *Side) {
 			w.fail(11, "content stands in %s of %s: %.60q", where, s, b[i:])
 		}
 	}
-	_ = os.ErrNotExist
 }
 
 func sortDigests(all []act.Digest) {

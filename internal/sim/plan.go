@@ -27,19 +27,23 @@ func Hostile(seed uint64) bool { return seed%3 == 2 }
 // Plan draws n steps from a seed.
 func Plan(seed uint64, n int) (plan []Step) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
+	weight := func(o op) int {
+		switch {
+		case o.hostile && !Hostile(seed):
+			return 0
+		case o.name == "pact" && seed%4 == 0:
+			return 4 * o.weight // there is none yet: let it be concluded, or not
+		}
+		return o.weight
+	}
 	sum := 0
 	for _, o := range ops {
-		if !o.hostile || Hostile(seed) {
-			sum += o.weight
-		}
+		sum += weight(o)
 	}
 	for i := range n {
 		at := rnd.IntN(sum)
 		for j, o := range ops {
-			if o.hostile && !Hostile(seed) {
-				continue
-			}
-			if at -= o.weight; at < 0 {
+			if at -= weight(o); at < 0 {
 				plan = append(plan, Step{i, j, rnd.Uint64()})
 				break
 			}

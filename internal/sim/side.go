@@ -85,6 +85,7 @@ var (
 	errDisk  = errors.New("the disk reports an error")
 )
 
+// String names the side, and marks a second copy.
 func (s *Side) String() string { return string(s.party) + []string{"", "'"}[s.copy] }
 
 func (s *Side) up() bool { return s.n != nil }

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"strings"
+	"testing"
+)
+
+// TestBugsApply: each planted bug still fits the code, changes it, and says
+// what it is.
+func TestBugsApply(t *testing.T) {
+	all, err := Bugs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 20 {
+		t.Errorf("only %d bugs are planted", len(all))
+	}
+	for _, b := range all {
+		if b.What == "" || b.Invariant < 1 || b.Invariant > 42 || len(b.Files) == 0 {
+			t.Errorf("%s: %q, invariant %d, %d files", b.Name, b.What, b.Invariant, len(b.Files))
+		}
+		for path, text := range b.Files {
+			was, err := os.ReadFile("../../" + path)
+			if err != nil || bytes.Equal(was, text) {
+				t.Errorf("%s changes nothing in %s: %v", b.Name, path, err)
+			}
+		}
+	}
+}
+
+// TestApply: a hunk whose place is not there, or is there twice, is refused.
+func TestApply(t *testing.T) {
+	diff := "x.go\n+++ b/x.go\n@@ -1,2 +1,2 @@\n one\n-two\n+2\n"
+	for text, want := range map[string]string{"one\ntwo\nthree\n": "one\n2\nthree\n", "one\nthree\n": "", "one\ntwo\none\ntwo\n": ""} {
+		got, err := apply([]byte(text), diff)
+		if string(got) != want || (err == nil) != (want != "") {
+			t.Errorf("%q became %q, %v", text, got, err)
+		}
+	}
+}
+
+// TestHunt plants bugs and finds them: a share of what --bugs does.
+func TestHunt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it builds the simulator anew for each bug")
+	}
+	var out strings.Builder
+	if err := run([]string{"--bugs", "--match", "approval-spent-twice|draft-given-away", "--seeds", "300"}, &out); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "2 of 2 planted bugs found") {
+		t.Error(out.String())
+	}
+}
