@@ -50,7 +50,6 @@ type row struct {
 	signed, notified, cancelled map[act.Party]time.Time
 	notices                     []notice
 	readings                    map[act.Party]reading2
-	last                        time.Time
 }
 
 type notice struct {
@@ -228,9 +227,8 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 	case act.Proposal:
 		if t := catalogue.SumOf([]byte(b.Text)); t == pactSum && a.Pact == pactID {
 			if v.rows[t] == nil {
-				v.rows[t] = &row{map[act.Party]time.Time{}, map[act.Party]time.Time{}, map[act.Party]time.Time{}, nil, map[act.Party]reading2{}, time.Time{}}
+				v.rows[t] = &row{map[act.Party]time.Time{}, map[act.Party]time.Time{}, map[act.Party]time.Time{}, nil, map[act.Party]reading2{}}
 			}
-			v.rows[t].last = later(v.rows[t].last, a.At.Time)
 		}
 	case act.Step:
 		v.stepped(a, b)
@@ -273,7 +271,6 @@ func (v *view) stepped(a act.Act, b act.Step) {
 	if r == nil || a.Pact != pactID {
 		return
 	}
-	r.last = later(r.last, a.At.Time)
 	first := func(m map[act.Party]time.Time) {
 		if _, done := m[a.From]; !done {
 			m[a.From] = a.At.Time
@@ -320,23 +317,40 @@ func (r *row) standing(now time.Time) string {
 	if now.Before(since) {
 		return "not in force"
 	}
-	phase := 0
+	phase, moved := 0, since
+	move := func(at time.Time) {
+		if !now.Before(at) {
+			moved = later(moved, at)
+		}
+	}
 	for _, n := range r.notices {
-		if now.Before(n.at) || n.withdrawn != nil && !now.Before(*n.withdrawn) {
+		end := ends(since, n.at)
+		back := n.withdrawn != nil && n.withdrawn.Before(end)
+		held := n.suspended != nil && n.suspended.Before(end)
+		if now.Before(n.at) {
 			continue
 		}
-		end := ends(since, n.at)
-		if n.suspended != nil && n.suspended.Before(end) && !now.Before(*n.suspended) {
+		move(n.at)
+		if held {
+			move(*n.suspended)
+			if n.withdrawn != nil { // a suspended notice ends nothing, and may be taken back at any time
+				back = true
+			}
+		}
+		switch {
+		case back && !now.Before(*n.withdrawn):
+			move(*n.withdrawn)
+		case held && !now.Before(*n.suspended):
 			phase = max(phase, 3)
-		} else if !now.Before(end) {
+		case !now.Before(end):
 			return "terminated"
-		} else {
+		default:
 			phase = max(phase, 2)
 		}
 	}
 	words := []string{"in-force", "applied-provisionally", "notice-given", "notice-suspended", "terminated"}
 	for _, d := range r.readings {
-		if !d.at.Before(r.last) && !now.Before(d.at) {
+		if !d.at.Before(moved) && !now.Before(d.at) {
 			phase = max(phase, slices.Index(words, d.phase))
 		}
 	}
