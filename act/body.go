@@ -119,6 +119,33 @@ func (a Authority) check() error {
 	return malformed("authority "+a.Name, simple(a.Name, MaxName), line(a.Post), line(a.Key), len(a.Offices) <= 16)
 }
 
+// Parking ends the link to a partner, or takes it up again.
+type Parking struct {
+	Party  Party  `json:"party"`
+	Reason string `json:"reason"`
+}
+
+func (p Parking) check() error {
+	if err := p.Party.Check(); err != nil {
+		return err
+	}
+	return malformed("parking", line(p.Reason))
+}
+
+// Accreditation says that our system may carry what is marked up to Mark by a
+// channel, until it ends (R37). The last act about a channel and a mark counts:
+// one that has ended already takes the accreditation away.
+type Accreditation struct {
+	Channel string `json:"channel"` // as pacts name it: electronic, courier, hub
+	Mark    Mark   `json:"mark"`    // the highest, of our own scheme
+	Until   Moment `json:"until"`
+	By      string `json:"by"` // the accrediting authority, and its paper
+}
+
+func (a Accreditation) check() error {
+	return malformed("accreditation", PactID(a.Channel).Check() == nil, line(a.Mark.Text), a.Mark.Text != "", line(a.By))
+}
+
 // Proposal carries the text of a pact.
 type Proposal struct {
 	Text string `json:"text"`

@@ -17,6 +17,9 @@ const (
 	PartnerKnown      Kind = "partner.known"      // Known: the partner's card, compared by two people
 	PartnerRouted     Kind = "partner.routed"     // Routing: the hub by which a partner is reached, or none
 	AuthorityNotified Kind = "authority.notified" // Authority: one who may act towards the partner
+	PartnerParked     Kind = "partner.parked"     // Parking: nothing is carried to the partner or taken from it
+	PartnerResumed    Kind = "partner.resumed"    // Parking: it is carried again
+	SystemAccredited  Kind = "system.accredited"  // Accreditation: of our own system for a channel, up to a mark
 
 	PactProposed        Kind = "pact.proposed"         // Proposal: the text
 	PactInitialled      Kind = "pact.initialled"       // Step
@@ -67,6 +70,9 @@ var kinds = map[Kind]reflect.Type{
 	PartnerKnown:      reflect.TypeFor[Known](),
 	PartnerRouted:     reflect.TypeFor[Routing](),
 	AuthorityNotified: reflect.TypeFor[Authority](),
+	PartnerParked:     reflect.TypeFor[Parking](),
+	PartnerResumed:    reflect.TypeFor[Parking](),
+	SystemAccredited:  reflect.TypeFor[Accreditation](),
 
 	PactProposed:        reflect.TypeFor[Proposal](),
 	PactInitialled:      reflect.TypeFor[Step](),
@@ -121,7 +127,7 @@ func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
 // addressed to nobody; from a partner they have no effect and are refused.
 func (k Kind) Home() bool {
 	switch k {
-	case NodeOpened, PersonEnrolled, PartnerKnown, PartnerRouted, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, MediumPacked, LedgerDisputed:
+	case NodeOpened, PersonEnrolled, PartnerKnown, PartnerRouted, PartnerParked, PartnerResumed, SystemAccredited, ReleaseAsked, ReleaseDenied, OpeningDenied, MandateGiven, MandateWithdrawn, ProductCopied, NeedReviewed, ProductShown, MediumPacked, LedgerDisputed:
 		return true
 	}
 	return false

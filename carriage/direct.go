@@ -23,8 +23,10 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"entente/act"
 	"entente/catalogue"
@@ -56,12 +58,24 @@ type Direct struct {
 	states    map[act.Party]State
 	progress  map[act.Number]Progress
 	presented []act.Card // cards of strangers, newest last
-	open      int
+	door      door
 }
 
+// key is a task that one connection at a time does, whoever dialled it.
 type key struct {
 	party act.Party
-	lane  lane
+	task  string
+}
+
+// task names what a lane is for at this end: acts, fetch, give or post.
+func task(l lane, dialed bool) string {
+	switch {
+	case l == laneActs, l == lanePost:
+		return string(l)
+	case (l == lanePull) == dialed: // the dialling side of pull asks, and the answering side of push
+		return "fetch"
+	}
+	return "give"
 }
 
 // State is what an officer is told about the link to a partner.
@@ -70,7 +84,9 @@ type State struct {
 	Since   time.Time
 	Carried int64         // acts of ours that the partner has taken in
 	Trouble string        // why there is no link, or what stops it
-	Skew    time.Duration // how far the partner's clock is ahead, if more than a few minutes
+	Skew    time.Duration // how far the partner's clock is ahead, as its last hello said
+	Content string        // what stopped the last carrying of content
+	Calls   int64         // how often we called
 }
 
 // Progress is how much of a product's content has arrived.
@@ -88,6 +104,13 @@ func (d *Direct) Fetching() map[act.Number]Progress {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return maps.Clone(d.progress)
+}
+
+// Turned returns how many callers were turned away, by the limit that they met.
+func (d *Direct) Turned() map[string]uint64 {
+	d.door.mu.Lock()
+	defer d.door.mu.Unlock()
+	return maps.Clone(d.door.turned)
 }
 
 // Presented returns the card whose code an officer heard, among those that
@@ -130,6 +153,8 @@ func (d *Direct) fetched(n act.Number, done, all int64) {
 }
 
 // Listen answers callers on l until ctx ends, and waits for what it started.
+// A listener that cannot answer for a while is tried again; one that is closed
+// is an error.
 func (d *Direct) Listen(ctx context.Context, l net.Listener) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -137,53 +162,58 @@ func (d *Direct) Listen(ctx context.Context, l net.Listener) error {
 	defer cancel() // before the wait: when the listener fails, sessions would go on and nobody could call
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	for {
+	for failed := 0; ; {
 		c, err := l.Accept()
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("listening for partners: %w", err)
+		if err != nil && ctx.Err() != nil {
+			return nil
 		}
-		if !d.enter(1) {
+		if err != nil {
+			// Files or memory ran out, or a caller left before it was answered: that passes.
+			if failed++; errors.Is(err, net.ErrClosed) || failed > acceptTries {
+				return fmt.Errorf("listening for partners: %w", err)
+			}
+			d.Log.Warn("a caller could not be answered; it is tried again", "why", err.Error())
+			pause(ctx, acceptPause)
+			continue
+		}
+		failed = 0
+		greeted, ok := d.door.greet(hostOf(c), d.Now())
+		if !ok {
 			c.Close()
 			continue
 		}
 		wg.Go(func() {
-			defer d.enter(-1)
-			if err := d.answer(ctx, c); err != nil && ctx.Err() == nil {
+			defer greeted()
+			if err := d.answer(ctx, c, greeted); err != nil && ctx.Err() == nil {
 				d.Log.Debug("a caller's connection ended", "from", c.RemoteAddr().String(), "why", err.Error())
 			}
 		})
 	}
 }
 
-func (d *Direct) enter(n int) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if n > 0 && d.open >= maxConnections {
-		return false
+func pause(ctx context.Context, t time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(t):
 	}
-	d.open += n
-	return true
 }
 
-// answer serves one caller.
-func (d *Direct) answer(ctx context.Context, c net.Conn) error {
+// answer serves one caller. It calls greeted when the caller has shown who it is.
+func (d *Direct) answer(ctx context.Context, c net.Conn, greeted func()) error {
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.Close() })
 	defer stop()
-	t := tls.Server(c, tlsConfig(d.Certificate))
-	if err := handshake(ctx, t); err != nil {
-		return err
-	}
+	t := tls.Server(&paced{Conn: c}, tlsConfig(d.Certificate))
 	w := newWire(t)
-	theirs, err := readHello(w)
+	theirs, err := greeting(ctx, t, func() (hello, error) {
+		theirs, err := readHello(w)
+		if err == nil && theirs.Card.Link != peerKey(t) {
+			err = errors.New("the caller's card names another key than it shows")
+		}
+		return theirs, err
+	})
 	if err != nil {
 		return err
-	}
-	if theirs.Card.Link != peerKey(t) {
-		return errors.New("the caller's card names another key than it shows")
 	}
 	if theirs.Lane == laneIntroduce {
 		d.present(theirs.Card)
@@ -195,7 +225,18 @@ func (d *Direct) answer(ctx context.Context, c net.Conn) error {
 		d.present(theirs.Card)
 		return err
 	}
+	greeted()
+	if !d.door.admit(s.peer.Party) {
+		return s.over(fmt.Sprintf("a partner has %d connections open at most: close the others first", maxOfPartner))
+	}
+	defer d.door.leave(s.peer.Party)
 	return s.run(ctx)
+}
+
+// over ends a session that went over a limit, and says which.
+func (s *session) over(limit string) error {
+	s.part("limit", limit)
+	return fmt.Errorf("%s went over a limit: %s", s.peer.Party, limit)
 }
 
 // present remembers a stranger's card, so that an officer can compare its code.
@@ -230,13 +271,35 @@ func (d *Direct) pinned(ctx context.Context, p act.Party, k act.Sum) (act.Card, 
 	return card, err
 }
 
-func handshake(ctx context.Context, t *tls.Conn) error {
-	ctx, cancel := context.WithTimeout(ctx, handshakeLimit)
+// greeting shakes hands and exchanges hellos, in bounded time however the peer
+// spends it.
+func greeting(ctx context.Context, t *tls.Conn, hellos func() (hello, error)) (hello, error) {
+	limit, cancel := context.WithTimeout(ctx, greetingLimit)
 	defer cancel()
-	if err := t.HandshakeContext(ctx); err != nil {
-		return fmt.Errorf("greeting the peer: %w", err)
+	stop := context.AfterFunc(limit, func() { t.NetConn().Close() })
+	defer stop() // before cancel: a greeting that was in time stays open
+	err := t.HandshakeContext(limit)
+	if err != nil {
+		err = fmt.Errorf("greeting the peer: %w", err)
 	}
-	return t.SetReadDeadline(time.Now().Add(handshakeLimit))
+	var theirs hello
+	if err == nil {
+		theirs, err = hellos()
+	}
+	if limit.Err() != nil && ctx.Err() == nil {
+		err = fmt.Errorf("the peer did not end its greeting within %v", greetingLimit)
+	}
+	return theirs, err
+}
+
+// printable keeps a peer's words from doing anything to a terminal but stand there.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '.'
+		}
+		return r
+	}, s)
 }
 
 func readHello(w *wire) (hello, error) {
@@ -250,7 +313,7 @@ func readHello(w *wire) (hello, error) {
 			if y.Kind == "busy" {
 				return hello{}, errLinked
 			}
-			return hello{}, fmt.Errorf("the peer refuses (%s): %s", y.Kind, y.Text)
+			return hello{}, fmt.Errorf("the peer refuses (%s): %s", printable(y.Kind), printable(y.Text))
 		}
 	}
 	var h hello
@@ -277,14 +340,9 @@ func (d *Direct) call(ctx context.Context, address string, mine hello) (*wire, h
 	if err != nil {
 		return nil, hello{}, err
 	}
-	stop := context.AfterFunc(ctx, func() { c.Close() })
-	defer stop()
-	t := tls.Client(c, tlsConfig(d.Certificate))
+	t := tls.Client(&paced{Conn: c}, tlsConfig(d.Certificate))
 	w := newWire(t)
-	theirs, err := func() (hello, error) {
-		if err := handshake(ctx, t); err != nil {
-			return hello{}, err
-		}
+	theirs, err := greeting(ctx, t, func() (hello, error) {
 		if err := w.writeJSON(kindHello, mine); err != nil {
 			return hello{}, err
 		}
@@ -293,7 +351,7 @@ func (d *Direct) call(ctx context.Context, address string, mine hello) (*wire, h
 			err = errors.New("the card shown names another key than the connection")
 		}
 		return theirs, err
-	}()
+	})
 	if err != nil {
 		c.Close()
 		return nil, hello{}, err
@@ -302,7 +360,8 @@ func (d *Direct) call(ctx context.Context, address string, mine hello) (*wire, h
 }
 
 // Dial keeps the link to p open, at the address that address returns, until
-// ctx ends. An empty address means that p calls us.
+// ctx ends. An empty address means that p calls us. It is four goroutines, which
+// wait; a lane that is linked has one more, and that of acts two.
 func (d *Direct) Dial(ctx context.Context, p act.Party, address func() string) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -333,11 +392,77 @@ func (d *Direct) dialPost(ctx context.Context, p act.Party, address func() strin
 
 func (d *Direct) dialLane(ctx context.Context, p act.Party, l lane, address func() string) {
 	for wait := backoffFirst; ctx.Err() == nil; {
-		var pause time.Duration
-		pause, wait = d.attempt(ctx, p, l, address(), wait)
+		if d.stands(ctx, p, l) {
+			if wait = backoffFirst; d.Own.Party > p {
+				pause(ctx, wait) // when both call at once the other's call stands: let it come first
+			}
+			continue
+		}
+		var t time.Duration
+		t, wait = d.attempt(ctx, p, l, address(), wait)
+		pause(ctx, t)
+	}
+}
+
+// stands waits while p is not to be called, and reports whether it did: another
+// connection, of ours or of theirs, does the task already, or an officer
+// parked the partner.
+func (d *Direct) stands(ctx context.Context, p act.Party, l lane) bool {
+	d.mu.Lock()
+	s := d.live[key{p, task(l, true)}]
+	d.mu.Unlock()
+	if s != nil {
 		select {
+		case <-s.done:
 		case <-ctx.Done():
-		case <-time.After(pause):
+		}
+		return true
+	}
+	grown := d.Ledger.Grown()
+	if why, err := d.parked(ctx, p); err != nil || why == "" {
+		return false
+	}
+	select {
+	case <-grown:
+	case <-ctx.Done():
+	}
+	return true
+}
+
+// parked says why an officer parked p; empty: nobody did.
+func (d *Direct) parked(ctx context.Context, p act.Party) (why string, err error) {
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := d.Catalogue.Partner(tx, p)
+		why = partner.Parked
+		return err
+	})
+	return why, err
+}
+
+// queued counts our acts that are for p.
+func (d *Direct) queued(ctx context.Context, p act.Party) (n int64, err error) {
+	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := d.Catalogue.Partner(tx, p)
+		n = partner.Queued
+		return err
+	})
+	return n, err
+}
+
+const parkedText = "an officer of ours has parked this link: nothing is carried until it is resumed, and nothing is lost"
+
+// Park ends what is linked to p, with a word of why. The act that parks it is in the
+// ledger already, so that nothing is linked again.
+func (d *Direct) Park(p act.Party) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for k, s := range d.live {
+		if k.party == p && s.end != nil {
+			go func() { // a partner that does not read must not hold us
+				defer time.AfterFunc(lastWord, s.end).Stop()
+				s.part("parked", parkedText)
+				s.end()
+			}()
 		}
 	}
 }
@@ -348,6 +473,7 @@ func (d *Direct) attempt(ctx context.Context, p act.Party, l lane, address strin
 	began := d.Now()
 	err := errors.New("no address is known")
 	if address != "" {
+		d.setState(p, func(s *State) { s.Calls++ })
 		err = d.dialOnce(ctx, p, l, address)
 	}
 	if ctx.Err() != nil {
@@ -356,7 +482,7 @@ func (d *Direct) attempt(ctx context.Context, p act.Party, l lane, address strin
 	if d.Now().Sub(began) > silence {
 		wait = backoffFirst
 	}
-	if l == laneActs && !errors.Is(err, errLinked) {
+	if l == laneActs && !errors.Is(err, errLinked) && (address != "" || d.States()[p].Trouble == "") {
 		d.setState(p, func(s *State) { s.Trouble = err.Error() })
 	}
 	d.mu.Lock()
@@ -382,8 +508,12 @@ func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address stri
 }
 
 // run checks the hello, answers it if the peer called, and serves the lane.
-func (s *session) run(ctx context.Context) error {
+func (s *session) run(ctx context.Context) (err error) {
 	d := s.d
+	if !slices.Contains([]lane{laneActs, lanePull, lanePush, lanePost}, s.lane) || s.lane == lanePost && d.Post == nil {
+		s.part("refused", "no lane has this name")
+		return fmt.Errorf("%s asks for a lane that there is not", s.peer.Party)
+	}
 	if err := d.meet(ctx, s.peer.Party, s.theirs.At, s.theirs.Seen, s.part); err != nil {
 		return err
 	}
@@ -397,6 +527,12 @@ func (s *session) run(ctx context.Context) error {
 		return errLinked
 	}
 	defer release()
+	if why, err := d.parked(ctx, s.peer.Party); err != nil {
+		return err
+	} else if why != "" {
+		s.part("parked", parkedText)
+		return fmt.Errorf("the link to %s is parked: %s", s.peer.Party, why)
+	}
 	if !s.dialed {
 		_, seen, err := d.state(ctx, s.peer.Party)
 		if err != nil {
@@ -407,18 +543,21 @@ func (s *session) run(ctx context.Context) error {
 		}
 	}
 	s.w.limit = maxFrame
-	switch {
-	case s.lane == lanePost && d.Post != nil:
+	switch task(s.lane, s.dialed) {
+	case "post":
 		s.w.limit = maxParcel + 1
 		return s.post(ctx)
-	case s.lane == laneActs:
+	case "acts":
 		return s.linked(ctx)
-	case s.lane == lanePull && s.dialed, s.lane == lanePush && !s.dialed:
-		return s.pull(ctx)
-	case s.lane == lanePull, s.lane == lanePush:
-		return s.serve(ctx)
+	case "fetch":
+		err = s.pull(ctx)
+	default:
+		err = s.serve(ctx)
 	}
-	return fmt.Errorf("no lane is called %q", s.lane)
+	if err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
+		d.setState(s.peer.Party, func(st *State) { st.Content = err.Error() })
+	}
+	return err
 }
 
 func (s *session) linked(ctx context.Context) error {
@@ -434,15 +573,12 @@ func (s *session) linked(ctx context.Context) error {
 	return err
 }
 
-// claim makes s the one session of its lane, and waits until the one before
+// claim makes s the one session of its task, and waits until the one before
 // has ended: two that took in at once would contradict each other's counts.
 // When both sides dialled at once the call of the party whose name sorts first
 // stands, so that both keep the same one.
 func (d *Direct) claim(ctx context.Context, s *session) (release func(), ok bool) {
-	k := key{s.peer.Party, s.lane}
-	if (s.lane == lanePull || s.lane == lanePush) && !s.dialed {
-		k.lane += "-in" // content lanes of both callers may stand side by side
-	}
+	k := key{s.peer.Party, task(s.lane, s.dialed)}
 	for ctx.Err() == nil {
 		old := d.enterLane(k, s)
 		if old == nil {
@@ -464,7 +600,7 @@ func (d *Direct) claim(ctx context.Context, s *session) (release func(), ok bool
 	return nil, false
 }
 
-// enterLane makes s the session of lane k, unless another is: it returns that.
+// enterLane makes s the session of task k, unless another is: it returns that.
 func (d *Direct) enterLane(k key, s *session) *session {
 	d.mu.Lock()
 	defer d.mu.Unlock()

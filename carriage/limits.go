@@ -2,6 +2,10 @@ package carriage
 
 import "time"
 
+// The limits of the direct link. A partner that goes over one is told which by
+// a bye of kind "limit"; a caller that has not shown a known key is turned away
+// without a word. Nothing here depends on a length that a peer claims: room is
+// made as bytes arrive.
 const (
 	// maxFrame bounds one frame: a delivery of maxBatch acts, one block of content, or the
 	// digests of 65,536 blocks at 48 bytes.
@@ -50,23 +54,55 @@ const (
 	maxBases = 256
 	// maxRemembered bounds the numbers of parcels that are remembered, to notice one that comes twice.
 	maxRemembered = 1024
+	// maxObjects bounds the JSON objects of one frame: a delivery has three for each act, and
+	// a frame of empty ones would grow to fifty times its size when it is read.
+	maxObjects = 4*maxBatch + 16
 	// maxPresented bounds the cards of unknown callers that are remembered, for an officer to compare.
 	maxPresented = 16
-	// maxConnections bounds open connections from all callers.
-	maxConnections = 256
 
 	// claimLimit is how long a block waits for an object that comes by another road at this moment.
 	claimLimit = 100 * time.Millisecond
+	// maxOfPartner bounds the open connections of one partner: four lanes, each of which may
+	// stand beside the one that it replaces, and two for a partner that starts again meanwhile.
+	maxOfPartner = 10
+	// maxGreeting bounds the callers who have not shown a known key, from everywhere, and
+	// maxGreetingFrom those of one host: a hub or a site of 40 parties has one address, and
+	// after an outage calls with three lanes each or four.
+	maxGreeting     = 256
+	maxGreetingFrom = 128
+	// callsAtOnce and callsPerSecond bound the calls of one host: each costs some three
+	// milliseconds of a core for its handshake, so that a stranger gets a thirtieth of it.
+	callsAtOnce    = 400
+	callsPerSecond = 10
+	// maxHosts bounds the hosts that are remembered, at 100 bytes each.
+	maxHosts = 4096
+	// actsAtOnce and actsPerMinute bound the acts of a partner, each of which stays in our
+	// ledger for ever: an outage of days is caught up with at once, and a flood of days is not.
+	actsAtOnce    = 100_000
+	actsPerMinute = 30_000
+	// minSpeed is what a connection must move in a second once a frame has begun: a block
+	// of 1 MiB takes 17 minutes at most. What is slower (a telephone of 2,400 bit/s) is
+	// a matter for the courier, and a caller who sends a byte now and then is ended.
+	minSpeed = 1 << 10
 
-	handshakeLimit = 10 * time.Second
+	// greetingLimit bounds a whole greeting: the handshake and both hellos.
+	greetingLimit = 20 * time.Second
 	// silence is how long a link may say nothing; each side speaks every third of it.
 	silence = 45 * time.Second
 	// freshness is how often the checkpoint is shown when nothing else is sent.
 	freshness = time.Hour
-	// skewShown and skewRefused compare the clocks at a hello.
-	skewShown   = 5 * time.Minute
+	// skewRefused compares the clocks at a hello.
 	skewRefused = 24 * time.Hour
 
+	// backoffFirst and backoffMost bound the pause between two attempts to call: it doubles, and is
+	// spread by half around its length, so that the partners of a node that was away do
+	// not all come at once.
 	backoffFirst = 200 * time.Millisecond
 	backoffMost  = 30 * time.Second
+	// acceptPause and acceptTries bound how long a listener that cannot answer (no files, no
+	// memory) is tried again before the node ends: a minute.
+	acceptPause = time.Second
+	acceptTries = 60
+	// lastWord is how long a partner may take to hear that it is parked.
+	lastWord = 2 * time.Second
 )

@@ -1,6 +1,7 @@
 package carriage
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,7 +40,7 @@ type took struct {
 
 // bye is the last word on a lane. Its text tells a known partner what to do.
 type bye struct {
-	Kind string `json:"kind"` // busy, clock, restored, disputed, refused, internal
+	Kind string `json:"kind"` // busy, clock, restored, disputed, refused, parked, limit
 	Text string `json:"text"`
 }
 
@@ -224,6 +225,12 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 	if via, err := d.via(ctx, o.s.peer.Party); err != nil || via != "" {
 		return false, err // its acts go by parcel
 	}
+	if !o.shown.IsZero() && d.Now().Sub(o.shown) < freshness {
+		// Most of what the ledger gains is not for this partner: that must cost next to nothing.
+		if queued, err := d.queued(ctx, o.s.peer.Party); err != nil || queued <= o.next {
+			return false, err
+		}
+	}
 	del, err := d.Next(ctx, o.s.peer.Party, o.next, o.at.Head)
 	if err != nil {
 		return false, err
@@ -296,6 +303,9 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 	case kindPing:
 		return nil
 	case kindActs:
+		if bytes.Count(b, []byte("{")) > maxObjects {
+			return s.over(fmt.Sprintf("a delivery has %d acts at most", maxBatch))
+		}
 		var del intake.Delivery
 		if err := json.Unmarshal(b, &del); err != nil {
 			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
@@ -320,6 +330,12 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 }
 
 func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
+	if len(del.Acts) > maxBatch {
+		return s.over(fmt.Sprintf("a delivery has %d acts at most", maxBatch))
+	}
+	if !s.d.door.hands(s.peer.Party, len(del.Acts), s.d.Now()) {
+		return s.over(fmt.Sprintf("a partner hands over %d acts at once and %d a minute at most: the rest is taken in when you call again", actsAtOnce, actsPerMinute))
+	}
 	if err := s.d.Take(ctx, del); err != nil {
 		var c *ledger.Contradiction
 		if errors.As(err, &c) {
@@ -349,7 +365,7 @@ func (s *session) parted(b []byte) error {
 	if y.Kind == "busy" {
 		return errLinked
 	}
-	return fmt.Errorf("%s ended the link (%s): %s", s.peer.Party, y.Kind, y.Text)
+	return fmt.Errorf("%s ended the link (%s): %s", s.peer.Party, printable(y.Kind), printable(y.Text))
 }
 
 // Next is one step of sending: the acts for p from its place next on, under

@@ -46,8 +46,8 @@ func (d *Direct) meet(ctx context.Context, p act.Party, at time.Time, s seen, pa
 	if skew := at.Sub(d.Now()); skew.Abs() > skewRefused {
 		part("clock", "the two clocks differ by more than a day: set them right")
 		return fmt.Errorf("the clock of %s differs from ours by %v: set the wrong one right", p, skew.Round(time.Minute))
-	} else if skew.Abs() > skewShown {
-		d.setState(p, func(st *State) { st.Skew = skew })
+	} else {
+		d.setState(p, func(st *State) { st.Skew = skew.Round(time.Millisecond) })
 	}
 	err := d.checkOurs(ctx, p, s)
 	var r *Restored

@@ -73,7 +73,8 @@ type Partner struct {
 	Authorities map[string]act.Authority `json:"authorities,omitempty"` // its persons, notified to us
 	Notified    map[string]string        `json:"notified,omitempty"`    // our persons, notified to it: name → key
 	Disputed    string                   `json:"disputed,omitempty"`
-	Via         act.Party                `json:"via,omitempty"` // the hub that it is reached by; empty: directly
+	Via         act.Party                `json:"via,omitempty"`    // the hub that it is reached by; empty: directly
+	Parked      string                   `json:"parked,omitempty"` // why an officer of ours parked the link; empty: none did
 }
 
 // Awaited is content that was released to us and is not here yet.

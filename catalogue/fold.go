@@ -23,6 +23,8 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		if err := c.queue(tx, e); err != nil {
 			return err
 		}
+	} else if err := c.sees(tx, e); err != nil {
+		return err
 	} else if _, err := c.count(tx, e.Act.From, 1, 0); err != nil {
 		return err
 	}
@@ -77,6 +79,14 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		})
 	case act.Withdrawal:
 		return c.withdrawal(tx, e.Act, b)
+	case act.Accreditation:
+		return c.accredited(tx, e.Act, b)
+	case act.Parking:
+		return c.partner(tx, b.Party, func(p *Partner) {
+			if p.Parked = ""; e.Act.Kind == act.PartnerParked {
+				p.Parked = b.Reason
+			}
+		})
 	case act.Dispute:
 		return c.partner(tx, b.Party, func(p *Partner) { p.Disputed = b.What })
 	default:
@@ -309,6 +319,9 @@ func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Con
 func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	n, ok := product.About(e.Act)
 	if !ok {
+		if err := c.due(tx, e); err != nil {
+			return err
+		}
 		if r, is := e.Act.Body.(act.Refusal); is && !r.Kept && e.Act.From == c.Own {
 			// What could not be read has its place all the same, or the partner would send it for ever.
 			_, err := c.count(tx, e.Act.To[0], 1, 0)
@@ -356,7 +369,7 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 			}
 		}
 	}
-	if err := c.foldWaiting(tx, e, n); err != nil {
+	if err := errors.Join(c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
 		return err
 	}
 	return ledger.Save(tx, tableProduct, string(n), cu.Apply(e.Index, e.Act))

@@ -47,6 +47,7 @@ type Server struct {
 	Enrol     func(*http.Request, act.Person) error
 	Address   func(*http.Request, act.Party, string) error // sets where a partner is called
 	Verify    func(*http.Request, func(done, all int64)) (act.Head, error)
+	Store     func() (Stored, error)
 	Now       func() time.Time
 	// Preview decodes a picture from outside and shows it small; nil: pictures are not shown.
 	Preview  func(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error)
@@ -119,6 +120,7 @@ func (s *Server) API() http.Handler {
 		"POST /v1/consent":           s.consent,
 		"POST /v1/mandate":           s.mandate,
 		"POST /v1/withdraw":          s.withdraw,
+		"POST /v1/house":             s.house,
 		"GET /v1/entries":            s.entries,
 		"POST /v1/link":              s.link,
 	} {
@@ -127,6 +129,7 @@ func (s *Server) API() http.Handler {
 			answer(w, v, err)
 		})
 	}
+	m.Handle("GET /metrics", s.Metrics())
 	m.HandleFunc("POST /v1/open", s.open)
 	m.HandleFunc("POST /v1/verify", s.verify)
 	m.HandleFunc("POST /v1/rebuild", s.rebuild)
@@ -336,25 +339,18 @@ type StatusView struct {
 	In       int                              `json:"in"`    // products that we have received
 	Bytes    int64                            `json:"bytes"` // of content, both ways
 	Fetching map[act.Number]carriage.Progress `json:"fetching,omitempty"`
-}
-
-// PartnerView is a partner at a glance.
-type PartnerView struct {
-	Party    act.Party `json:"party"`
-	Name     act.Names `json:"name"`
-	Linked   bool      `json:"linked"`
-	Waiting  int64     `json:"waiting"` // acts of ours that it has not taken in
-	Received int64     `json:"received"`
-	Seen     act.Head  `json:"seen"` // its ledger as last verified
-	Trouble  string    `json:"trouble,omitempty"`
-	Disputed string    `json:"disputed,omitempty"`
+	Stored   Stored                           `json:"stored"`
+	Turned   map[string]uint64                `json:"turned,omitempty"` // callers turned away, by the limit that they met
 }
 
 func (s *Server) status(r *http.Request) (any, error) { return s.Status(r) }
 
 // Status reads the node at a glance.
 func (s *Server) Status(r *http.Request) (v StatusView, err error) {
-	v = StatusView{Party: s.Card.Party, Name: s.Card.Name, Code: party.Code(s.Card), Desk: s.Base, Fetching: s.Carriage.Fetching()}
+	v = StatusView{Party: s.Card.Party, Name: s.Card.Name, Code: party.Code(s.Card), Desk: s.Base, Fetching: s.Carriage.Fetching(), Turned: s.Carriage.Turned()}
+	if v.Stored, err = s.Store(); err != nil {
+		return v, err
+	}
 	links := s.Carriage.States()
 	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
 		if v.Ledger, err = tx.Head(); err != nil {
@@ -368,12 +364,11 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 			return err
 		}
 		for _, p := range partners {
-			peer, err := tx.Peer(p.Card.Party)
+			one, err := s.partnerView(tx, p, links[p.Card.Party])
 			if err != nil {
 				return err
 			}
-			l := links[p.Card.Party]
-			v.Partners = append(v.Partners, PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Waiting: p.Queued - l.Carried, Received: p.Received, Seen: peer.Head, Trouble: l.Trouble, Disputed: p.Disputed})
+			v.Partners = append(v.Partners, one)
 		}
 		return s.count(tx, &v)
 	})

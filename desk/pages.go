@@ -20,6 +20,7 @@ import (
 	"entente/atlas"
 	"entente/ledger"
 	"entente/pact"
+	"entente/party"
 	"entente/product"
 	"entente/reading"
 	"entente/release"
@@ -298,11 +299,29 @@ func (s *Server) homePage(v *visit) (string, error) {
 		return "", err
 	}
 	points, boxes, marks := draw(all)
+	watches, err := s.watches(v)
+	if err != nil {
+		return "", err
+	}
 	v.p.Body = struct {
 		Status        StatusView
+		Watches       bool
 		Map, Timeline template.HTML
-	}{st, template.HTML(atlas.Map(v.say("map"), v.say("map"), points, boxes)), template.HTML(atlas.Timeline(v.say("timeline"), marks))} //nolint:gosec // atlas escapes all that it is given
+	}{st, watches, template.HTML(atlas.Map(v.say("map"), v.say("map"), points, boxes)), template.HTML(atlas.Timeline(v.say("timeline"), marks))} //nolint:gosec // atlas escapes all that it is given
 	return "home", nil
+}
+
+// watches reports whether the visitor's office answers for what is overdue. Others
+// are not told how much moves that they may not see.
+func (s *Server) watches(v *visit) (is bool, err error) {
+	err = s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) error {
+		p, _, err := s.Catalogue.Person(tx, v.who)
+		for _, o := range []act.Office{act.Registry, act.Releasing, act.Signing, act.Audit, act.Administering} {
+			is = is || party.Holds(&p, o)
+		}
+		return err
+	})
+	return is, err
 }
 
 // draw turns products into what the map and the timeline show.

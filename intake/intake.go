@@ -196,8 +196,12 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act
 	if err != nil {
 		return ruling.Ruling{}, err
 	}
+	accredited, err := o.Catalogue.Accredited(tx)
+	if err != nil {
+		return ruling.Ruling{}, err
+	}
 	return ruling.Accept(&ruling.AcceptFacts{
-		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: consents,
+		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: consents, Accredited: accredited,
 		Channel: channel, Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
 	}), nil
 }

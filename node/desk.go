@@ -26,8 +26,24 @@ func (n *Node) Desk(base string) *desk.Server {
 		Verify: func(r *http.Request, progress func(done, all int64)) (act.Head, error) {
 			return n.Verify(r.Context(), progress)
 		},
-		Now: n.seams.Now, Preview: n.seams.Preview, Base: base,
+		Store: n.stored,
+		Now:   n.seams.Now, Preview: n.seams.Preview, Base: base,
 	}
+}
+
+// stored measures the data folder.
+func (n *Node) stored() (s desk.Stored, err error) {
+	for _, name := range []string{databaseFile, databaseFile + "-wal"} {
+		st, err := os.Stat(filepath.Join(n.dir, name))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return s, fmt.Errorf("measuring the ledger: %w", err)
+		}
+		if err == nil {
+			s.Ledger += st.Size()
+		}
+	}
+	s.Free, err = free(n.dir)
+	return s, err
 }
 
 // ListenLocal opens the socket that commands speak to. Only the owner of the

@@ -518,6 +518,7 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 		})
 	}
 	wg.Go(func() { n.follow(ctx, &wg) })
+	wg.Go(func() { n.watch(ctx) })
 	select {
 	case <-ctx.Done():
 	case <-n.Vault.Died():
@@ -540,7 +541,10 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 		grown := n.Ledger.Grown()
 		partners, err := n.Step(ctx)
 		for _, p := range partners {
-			if !called[p] {
+			if p.Parked != "" {
+				n.Carriage.Park(p.Card.Party)
+			}
+			if p := p.Card.Party; !called[p] {
 				called[p] = true
 				wg.Go(func() {
 					n.Carriage.Dial(ctx, p, func() string { a, _ := n.Address(ctx, p); return a })
@@ -560,12 +564,9 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 
 // Step is one step of following the ledger: it lends the shares that are asked
 // for, and returns the partners, who are to be called.
-func (n *Node) Step(ctx context.Context) (partners []act.Party, err error) {
-	err = n.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		all, err := n.Catalogue.Partners(tx)
-		for _, p := range all {
-			partners = append(partners, p.Card.Party)
-		}
+func (n *Node) Step(ctx context.Context) (partners []catalogue.Partner, err error) {
+	err = n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		partners, err = n.Catalogue.Partners(tx)
 		return err
 	})
 	_, lent := n.Release.Answer(ctx)

@@ -347,7 +347,7 @@ func TestSteps(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if partners, err := to.Step(ctx); err != nil || len(partners) != 1 || partners[0] != from.Card.Party {
+		if partners, err := to.Step(ctx); err != nil || len(partners) != 1 || partners[0].Card.Party != from.Card.Party {
 			t.Errorf("%s calls %v, %v", to.Card.Party, partners, err)
 		}
 		return len(del.Acts)

@@ -199,7 +199,7 @@ func (p *Pact) Lines() (all []Term) {
 		if r, ok := p.cite[c]; ok {
 			freedom := 0
 			switch c { // those that bind only where an article keeps them
-			case Assurance, Review:
+			case Assurance, Review, Accreditation:
 				freedom = -1
 			case StandingAuthority:
 				freedom = 1

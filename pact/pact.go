@@ -39,6 +39,7 @@ const (
 	Register          Clause = "register"           // each facility keeps a register of persons
 	Briefing          Clause = "briefing"           // persons are told their duties
 	Channels          Clause = "channels"           // how things travel, and the ceiling of each way
+	Accreditation     Clause = "accreditation"      // only systems whose accreditation has not ended carry
 	Receipts          Clause = "receipts"           // signed by the final recipient, returned
 	Authorities       Clause = "authorities"        // only those who were notified act
 	StandingAuthority Clause = "standing-authority" // a class of products may go at once, by mandate
@@ -50,7 +51,7 @@ const (
 	Duration          Clause = "life"               // how it begins, is extended and ends
 )
 
-var clauses = []Clause{InForce, Subjects, Markings, Reclassification, ThirdParty, Purpose, Clearance, NeedToKnow, Assurance, Visiting, Review, Register, Briefing, Channels, Receipts,
+var clauses = []Clause{InForce, Subjects, Markings, Reclassification, ThirdParty, Purpose, Clearance, NeedToKnow, Assurance, Visiting, Review, Register, Briefing, Channels, Accreditation, Receipts,
 	Authorities, StandingAuthority, OriginatorControl, Reproduction, Translation, Destruction, Survival, Duration}
 
 // Pact is an agreement's text, read. The numbers D1 to D24 are the ways in

@@ -38,3 +38,9 @@ type Mandate struct {
 	Given     act.Moment `json:"given"`
 	Withdrawn bool       `json:"withdrawn,omitempty"`
 }
+
+// Accreditation is what our system may carry, and since when (R37).
+type Accreditation struct {
+	act.Accreditation
+	Given act.Moment `json:"given"`
+}

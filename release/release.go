@@ -162,6 +162,9 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 	if f.Assured, err = o.Catalogue.Assured(tx, d.Pact); err != nil {
 		return c, err
 	}
+	if f.Accredited, err = o.Catalogue.Accredited(tx); err != nil {
+		return c, err
+	}
 	if f.Mandate, err = o.mandate(tx, d); err != nil {
 		return c, err
 	}

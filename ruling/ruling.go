@@ -296,6 +296,27 @@ func approvedOf(f *ReleaseFacts, s *Source, deed string, to act.Party) bool {
 	return approved(f.Consents, o, deed, to, m.Purpose, f.Now, s.Manifest.Number) || approved(f.Consents, o, deed, to, m.Purpose, f.Now, m.Number)
 }
 
+// accredited asks that our own system may carry this rank by this channel now
+// (R37). A pact that keeps the clause wants an accreditation. Under another, one
+// that was entered for the channel binds all the same: when it lapses, what it
+// covered stops.
+func (g *gates) accredited(all []product.Accreditation, channel string, rank int, now time.Time) {
+	_, wanted := g.p.Cite(pact.Accreditation)
+	for i := range all {
+		a := &all[i]
+		most, known := g.p.Table.Rank(a.Mark, now)
+		if a.Channel != channel || !known {
+			continue
+		}
+		if wanted = true; rank <= most && !now.Before(a.Given.Time) && now.Before(a.Until.Time) {
+			return
+		}
+	}
+	if wanted {
+		g.shut(pact.Accreditation, "have the system accredited anew, and enter it: 'entente accredit'", "our system is not accredited for this level on the channel ", channel, ", or its accreditation has lapsed")
+	}
+}
+
 // assured asks, before an oral or visual disclosure, for each recipient's word
 // that those present are cleared and need to know (R26).
 func (g *gates) assured(f *ReleaseFacts, rank int) {
@@ -327,11 +348,14 @@ type ReleaseFacts struct {
 	Consents []product.Consent   // of the originators of what is in it
 	Assured  []product.Assurance // by recipients, before an oral disclosure
 	Mandate  *product.Mandate    // the standing authority that is claimed
-	Channel  string
-	Hub      Hub
-	Now      time.Time
-	Blocked  string
-	House    House
+
+	Accredited []product.Accreditation // of our own system
+
+	Channel string
+	Hub     Hub
+	Now     time.Time
+	Blocked string
+	House   House
 }
 
 // Release rules on sending a product out.
@@ -344,6 +368,7 @@ func Release(f *ReleaseFacts) Ruling {
 	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, f.Now})
 	g.derives(f)
 	g.assured(f, rank)
+	g.accredited(f.Accredited, f.Channel, rank, f.Now)
 	if !f.Pact.Has(f.Own) || m.Originator != f.Own {
 		g.shut(pact.ThirdParty, "ask the originator", "only its originator releases it here")
 	}
@@ -418,6 +443,7 @@ type AcceptFacts struct {
 	Act        act.Act
 	Manifest   act.Manifest
 	Consents   []product.Consent
+	Accredited []product.Accreditation // of our own system
 	Channel    string
 	Hub        Hub
 	Now        time.Time
@@ -435,6 +461,7 @@ func Accept(f *AcceptFacts) Ruling {
 	// A release is judged by the moment it was made: what was in time then is not late because the link was cut.
 	made := f.Act.At.Time
 	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, made})
+	g.accredited(f.Accredited, f.Channel, rank, f.Now) // by now, not by the moment of the release: it is our system that carries it on
 	if m.Originator != f.From || m.Pact != f.Act.Pact {
 		g.shut(pact.ThirdParty, "release it anew", "the manifest names another originator or pact than the act")
 	}

@@ -376,6 +376,21 @@ func (s *slow) needsClearance(rank int) bool {
 	return rank >= from
 }
 
+// accredited: what was entered for the channel, in words that this pact knows, must
+// cover the rank; what a pact asks for must have been entered.
+func (s *slow) accredited(v verdict, all []product.Accreditation, channel string, rank int, now time.Time) {
+	entered, covered := 0, 0
+	for _, a := range all {
+		if most := s.rank(a.Mark, now); a.Channel == channel && most >= 0 {
+			entered++
+			if most >= rank && !a.Given.After(now) && a.Until.After(now) {
+				covered++
+			}
+		}
+	}
+	v.unless(covered > 0 || entered == 0 && s.article("accreditation") == "house rule", s.article("accreditation"))
+}
+
 func (s *slow) release(f *ruling.ReleaseFacts) verdict {
 	v := verdict{}
 	rank := s.movement(v, f.Manifest, f.Channel, f.Hub, f.Consents, f.Now)
@@ -396,6 +411,7 @@ func (s *slow) release(f *ruling.ReleaseFacts) verdict {
 		}
 	}
 	v.unless(f.Drafter == "" || f.Drafter != f.Officer.Name, "house rule")
+	s.accredited(v, f.Accredited, f.Channel, max(rank, 0), f.Now)
 	return v
 }
 
@@ -626,7 +642,7 @@ func (w *world) mutate(doc map[string]any) {
 	}
 	term := func() any { return terms[w.IntN(len(terms))] }
 	for range 1 + w.IntN(6) {
-		switch w.IntN(12) {
+		switch w.IntN(13) {
 		case 0:
 			doc["ceiling"] = term()
 		case 1:
@@ -650,6 +666,9 @@ func (w *world) mutate(doc map[string]any) {
 			doc["life"].(map[string]any)["provisional"] = oneOf(w, "2016-12-01", "2017-06-01")
 		case 10:
 			doc["destruction"] = map[string]any{"methods": []any{oneOf(w, "burn", "shred")}, "witnesses": w.IntN(3)}
+		case 12:
+			a := doc["articles"].([]any)[0].(map[string]any)
+			a["clauses"] = append(a["clauses"].([]any), "accreditation")
 		case 11:
 			doc["zone"] = oneOf(w, "UTC", "+09:00", "-05:00")
 		}
@@ -819,6 +838,9 @@ func TestSlow(t *testing.T) {
 				if x.p.Has(to) && w.IntN(3) > 0 {
 					f.Assured = append(f.Assured, product.Assurance{Assurance: act.Assurance{Mark: w.mark(x, to), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment()))}, By: often(w, to, "ZZ"), Given: act.MomentOf(epoch.AddDate(-1, 0, 0))})
 				}
+			}
+			for range w.IntN(3) {
+				f.Accredited = append(f.Accredited, product.Accreditation{Accreditation: act.Accreditation{Channel: often(w, f.Channel, "courier"), Mark: w.mark(x, m.Originator), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment()))}, Given: act.MomentOf(often(w, epoch.AddDate(-1, 0, 0), w.moment()))})
 			}
 			if w.IntN(5) == 0 {
 				f.Hub = ruling.Hub{Party: oneOf(w, w.party(x), "ZZ"), Reads: w.IntN(2) == 0}

@@ -120,10 +120,11 @@ func (c *initCmd) found() (node.Found, error) {
 }
 
 type serveCmd struct {
-	Listen string `help:"Address that partners call, such as :7701. Empty: we call them."`
-	Pages  string `help:"Address of the desk for browsers." default:"127.0.0.1:0"`
-	Debug  bool   `help:"Log what the engineer wants to know."`
-	Leash  bool   `help:"Stop when standard input ends: whoever started it is gone." hidden:""`
+	Listen  string `help:"Address that partners call, such as :7701. Empty: we call them."`
+	Metrics string `help:"Address that serves metrics for Prometheus, such as 127.0.0.1:9701. Empty: on the local socket alone."`
+	Pages   string `help:"Address of the desk for browsers." default:"127.0.0.1:0"`
+	Debug   bool   `help:"Log what the engineer wants to know."`
+	Leash   bool   `help:"Stop when standard input ends: whoever started it is gone." hidden:""`
 }
 
 // Run serves until it is stopped.
@@ -173,6 +174,13 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 	g.Go(func() error { return n.Serve(ctx, partners) })
 	g.Go(func() error { return node.ServeHTTP(ctx, local, d.API()) })
 	g.Go(func() error { return node.ServeHTTP(ctx, pages, d.Pages()) })
+	if c.Metrics != "" {
+		l, err := net.Listen("tcp", c.Metrics)
+		if err != nil {
+			return errors.Join(fmt.Errorf("listening for metrics: %w; choose another address with --metrics", err), local.Close(), pages.Close())
+		}
+		g.Go(func() error { return node.ServeHTTP(ctx, l, d.Metrics()) })
+	}
 	at := "It calls its partners, who cannot call it (no --listen)"
 	if partners != nil {
 		at = "Partners call it at " + partners.Addr().String()
@@ -215,23 +223,60 @@ func (statusCmd) Run(a *app) error {
 			for _, p := range v.Pacts {
 				fmt.Fprintf(w, "pact   %-14s %s\n", p.ID, p.Phase)
 			}
-			for _, p := range v.Partners {
-				state := "linked"
-				switch {
-				case p.Disputed != "":
-					state = "DISPUTED: " + p.Disputed
-				case !p.Linked && p.Trouble != "":
-					state = "not linked: " + p.Trouble
-				case !p.Linked:
-					state = "not linked"
-				}
-				fmt.Fprintf(w, "with   %-4s %s; %d acts wait; its ledger seen at %d entries\n", p.Party, state, p.Waiting, p.Seen.Size)
+			for i := range v.Partners {
+				tellPartner(w, &v.Partners[i])
 			}
 			for n, p := range v.Fetching {
 				fmt.Fprintf(w, "comes  %s %d%%\n", n, 100*p.Done/max(1, p.All))
 			}
+			for limit, n := range v.Turned {
+				fmt.Fprintf(w, "NOTE   %d turned away by the limit on %s\n", n, limit)
+			}
 		})
 	})
+}
+
+// tellPartner says how the link to a partner stands, and why something waits.
+func tellPartner(w io.Writer, p *desk.PartnerView) {
+	state := "linked"
+	switch {
+	case p.Disputed != "":
+		state = "DISPUTED: " + p.Disputed
+	case p.Parked != "":
+		state = "parked: " + p.Parked
+	case !p.Linked && p.Trouble != "":
+		state = "not linked: " + p.Trouble
+	case !p.Linked:
+		state = "not linked"
+	}
+	if p.Since != nil && p.Parked == "" && p.Disputed == "" {
+		state += ", since " + p.Since.Format("2006-01-02 15:04:05Z")
+	}
+	fmt.Fprintf(w, "with   %-4s %s; %d acts wait; its ledger seen at %d entries\n", p.Party, state, p.Waiting, p.Seen.Size)
+	if p.Waiting > 0 {
+		fmt.Fprintf(w, "       behind by %d acts, %d bytes of the first of them, and %v\n", p.Waiting, p.Bytes, (time.Duration(p.Behind) * time.Second))
+	}
+	for _, x := range []struct {
+		way  desk.Way
+		what string
+	}{{p.Out, "of ours without its receipt"}, {p.In, "of its whose content is on its way"}} {
+		if x.way.Products > 0 {
+			fmt.Fprintf(w, "       %d products %s: %d bytes sealed\n", x.way.Products, x.what, x.way.Bytes)
+		}
+	}
+	if p.Reason != "" && p.Linked {
+		fmt.Fprintf(w, "       it waits: %s\n", p.Reason)
+	}
+	if p.Skew > 300 || p.Skew < -300 {
+		fmt.Fprintf(w, "NOTE   its clock differs from ours by %v: set the wrong one right\n", time.Duration(p.Skew)*time.Second)
+	}
+	for _, d := range p.Overdue {
+		what := "ALARM  the receipt for %s was due at %s: ask the registry of %s\n"
+		if !d.Ours {
+			what = "ALARM  the content of %s was due at %s and is not here: ask the registry of %s\n"
+		}
+		fmt.Fprintf(w, what, d.Number, d.By.Format("2006-01-02 15:04Z"), d.Party)
+	}
 }
 
 type personCmd struct {
@@ -376,7 +421,9 @@ func (doctorCmd) Run(a *app) error {
 		err := c.Long(a.ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {})
 		add("the ledger verifies", err == nil, fmt.Sprint(err))
 		for _, p := range v.Partners {
-			add("the link to "+string(p.Party)+" stands", p.Linked, cmpText(p.Trouble, "start the node: entente serve"))
+			add("the link to "+string(p.Party)+" stands", p.Linked, cmpText(p.Reason, "start the node: entente serve"))
+			add("no receipt is overdue with "+string(p.Party), len(p.Overdue) == 0, "ask its registry: entente status")
+			add("the clock of "+string(p.Party)+" agrees with ours", p.Skew < 300 && p.Skew > -300, "set the wrong one right")
 		}
 		return nil
 	})

@@ -1,0 +1,213 @@
+package desk
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+
+	"entente/act"
+	"entente/carriage"
+	"entente/catalogue"
+	"entente/ledger"
+)
+
+// PartnerView is a partner at a glance.
+type PartnerView struct {
+	Party    act.Party       `json:"party"`
+	Name     act.Names       `json:"name"`
+	Linked   bool            `json:"linked"`
+	Since    *act.Moment     `json:"since,omitempty"` // when the link came up, or went down
+	Waiting  int64           `json:"waiting"`         // acts of ours that it has not taken in
+	Bytes    int64           `json:"bytes"`           // of the first 200 of them
+	Behind   float64         `json:"behind"`          // seconds that the oldest of them has waited
+	Out      Way             `json:"out"`             // products of ours that it has not receipted
+	In       Way             `json:"in"`              // products of its whose content is not here
+	Overdue  []catalogue.Due `json:"overdue,omitempty"`
+	Reason   string          `json:"reason,omitempty"` // why something waits
+	Skew     float64         `json:"skew"`             // seconds that its clock is ahead of ours, at its last hello
+	Calls    int64           `json:"calls"`            // how often we called it
+	Received int64           `json:"received"`
+	Seen     act.Head        `json:"seen"` // its ledger as last verified
+	Trouble  string          `json:"trouble,omitempty"`
+	Disputed string          `json:"disputed,omitempty"`
+	Parked   string          `json:"parked,omitempty"` // why an officer of ours parked it
+}
+
+// Way is what is on its way in one direction.
+type Way struct {
+	Products int   `json:"products"`
+	Bytes    int64 `json:"bytes"`
+	Overdue  int   `json:"overdue"` // beyond the pact's limit for a receipt (R35)
+}
+
+func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.State) (PartnerView, error) {
+	now := s.Now()
+	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: p.Disputed, Parked: p.Parked}
+	if !l.Since.IsZero() {
+		at := act.MomentOf(l.Since)
+		v.Since = &at
+	}
+	peer, err := tx.Peer(p.Card.Party)
+	if err != nil {
+		return v, err
+	}
+	v.Seen = peer.Head
+	lag, err := s.Catalogue.Lag(tx, p, l.Carried)
+	if err != nil {
+		return v, err
+	}
+	if v.Waiting, v.Bytes = lag.Acts, lag.Bytes; !lag.Since.IsZero() {
+		v.Behind = max(0, now.Sub(lag.Since.Time).Seconds())
+	}
+	due, err := s.Catalogue.Due(tx, p.Card.Party)
+	for _, d := range due {
+		w := &v.In
+		if d.Ours {
+			w = &v.Out
+		}
+		w.Products++
+		w.Bytes += d.Size
+		if d.Overdue(now) {
+			w.Overdue++
+			v.Overdue = append(v.Overdue, d)
+		}
+	}
+	v.Reason = reason(&v, l.Content)
+	return v, err
+}
+
+// reason says why something waits, the cause that people can mend first.
+func reason(v *PartnerView, content string) string {
+	switch {
+	case v.Disputed != "":
+		return "its ledger is disputed: " + v.Disputed
+	case v.Parked != "":
+		return "an officer parked it: " + v.Parked
+	case !v.Linked && v.Trouble != "":
+		return "not linked: " + v.Trouble
+	case !v.Linked:
+		return "not linked"
+	case v.In.Products > 0 && content != "":
+		return "content does not come: " + content
+	case v.In.Products > 0:
+		return "content is being fetched"
+	case v.Waiting > 0:
+		return "acts are being sent"
+	case v.Out.Products > 0 && content != "":
+		return "content does not go: " + content
+	case v.Out.Products > 0:
+		return "the partner has the release, and its receipt has not come"
+	}
+	return ""
+}
+
+// HouseAsk enters an act about our own house.
+type HouseAsk struct {
+	Kind          act.Kind           `json:"kind"` // partner.parked, partner.resumed, system.accredited
+	As            string             `json:"as"`
+	Party         act.Party          `json:"party,omitempty"`
+	Reason        string             `json:"reason,omitempty"`
+	Accreditation *act.Accreditation `json:"accreditation,omitempty"`
+}
+
+func (s *Server) house(r *http.Request) (any, error) {
+	var a HouseAsk
+	if err := read(r, &a); err != nil {
+		return nil, err
+	}
+	var d act.Digest
+	var err error
+	switch {
+	case a.Kind == act.PartnerParked:
+		d, err = s.Chancery.Park(r.Context(), a.Party, a.Reason, a.As)
+	case a.Kind == act.PartnerResumed:
+		d, err = s.Chancery.Resume(r.Context(), a.Party, a.Reason, a.As)
+	case a.Kind == act.SystemAccredited && a.Accreditation != nil:
+		d, err = s.Chancery.Accredit(r.Context(), *a.Accreditation, a.As)
+	default:
+		return nil, invalid("nothing is stated about the house")
+	}
+	return GrantView{d}, err
+}
+
+// Stored is what the node's storage takes and leaves, in bytes.
+type Stored struct {
+	Ledger int64 `json:"ledger"`
+	Free   int64 `json:"free"`
+}
+
+// metric is one value, of one partner or of the node.
+type metric struct {
+	party act.Party
+	value float64
+}
+
+// Metrics writes the node's state in the text format of Prometheus. Its only
+// label is the partner's name: nothing tells a product, a level or a subject.
+func (s *Server) Metrics() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v, err := s.Status(r)
+		if err != nil {
+			http.Error(w, "reading the status", http.StatusInternalServerError) // the cause is in the log, not on the network
+			return
+		}
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		var b bytes.Buffer
+		writeMetrics(&b, v)
+		_, _ = w.Write(b.Bytes()) // the caller has gone: nobody is left to tell
+	})
+}
+
+func writeMetrics(w io.Writer, v StatusView) {
+	yes := map[bool]float64{true: 1}
+	put := func(name, kind, help string, all ...metric) {
+		fmt.Fprintf(w, "# HELP entente_%s %s\n# TYPE entente_%s %s\n", name, help, name, kind)
+		for _, m := range all {
+			label := ""
+			if m.party != "" {
+				label = fmt.Sprintf("{partner=%q}", m.party) // capital letters, digits and hyphens
+			}
+			fmt.Fprintf(w, "entente_%s%s %s\n", name, label, strconv.FormatFloat(m.value, 'g', -1, 64))
+		}
+	}
+	node := func(name, kind, help string, value float64) { put(name, kind, help, metric{"", value}) }
+	each := func(name, kind, help string, f func(*PartnerView) float64) {
+		var all []metric
+		for i := range v.Partners {
+			all = append(all, metric{v.Partners[i].Party, f(&v.Partners[i])})
+		}
+		put(name, kind, help, all...)
+	}
+	node("ledger_entries", "gauge", "Entries in the ledger.", float64(v.Ledger.Size))
+	node("ledger_bytes", "gauge", "Bytes that the ledger takes on the disk.", float64(v.Stored.Ledger))
+	node("disk_free_bytes", "gauge", "Bytes free on the disk of the data folder.", float64(v.Stored.Free))
+	node("products_fetching", "gauge", "Products whose content is being fetched now.", float64(len(v.Fetching)))
+	each("link_up", "gauge", "Whether the link stands.", func(p *PartnerView) float64 { return yes[p.Linked] })
+	each("link_changed_seconds", "gauge", "When the link last came up or went down, as Unix time.", func(p *PartnerView) float64 {
+		if p.Since == nil {
+			return 0
+		}
+		return float64(p.Since.Unix())
+	})
+	each("link_parked", "gauge", "Whether an officer parked the link.", func(p *PartnerView) float64 { return yes[p.Parked != ""] })
+	each("link_disputed", "gauge", "Whether the partner's ledger is disputed.", func(p *PartnerView) float64 { return yes[p.Disputed != ""] })
+	each("link_calls_total", "counter", "Calls to the partner since the node started.", func(p *PartnerView) float64 { return float64(p.Calls) })
+	each("lag_acts", "gauge", "Acts that the partner has not taken in.", func(p *PartnerView) float64 { return float64(p.Waiting) })
+	each("lag_bytes", "gauge", "Bytes of the first 200 of them.", func(p *PartnerView) float64 { return float64(p.Bytes) })
+	each("lag_seconds", "gauge", "Seconds that the oldest of them has waited.", func(p *PartnerView) float64 { return p.Behind })
+	each("unreceipted_products", "gauge", "Products of ours without a receipt of the partner.", func(p *PartnerView) float64 { return float64(p.Out.Products) })
+	each("unreceipted_bytes", "gauge", "Sealed bytes of them.", func(p *PartnerView) float64 { return float64(p.Out.Bytes) })
+	each("receipts_overdue", "gauge", "Of them, beyond the pact's limit.", func(p *PartnerView) float64 { return float64(p.Out.Overdue) })
+	each("awaited_products", "gauge", "Products of the partner whose content is not here.", func(p *PartnerView) float64 { return float64(p.In.Products) })
+	each("awaited_bytes", "gauge", "Sealed bytes of them.", func(p *PartnerView) float64 { return float64(p.In.Bytes) })
+	each("content_overdue", "gauge", "Of them, beyond the pact's limit.", func(p *PartnerView) float64 { return float64(p.In.Overdue) })
+	each("clock_skew_seconds", "gauge", "How far the partner's clock is ahead of ours.", func(p *PartnerView) float64 { return p.Skew })
+	fmt.Fprintf(w, "# HELP entente_turned_away_total Callers and frames turned away, by the limit that they met.\n# TYPE entente_turned_away_total counter\n")
+	for _, limit := range slices.Sorted(maps.Keys(v.Turned)) {
+		fmt.Fprintf(w, "entente_turned_away_total{limit=%q} %d\n", limit, v.Turned[limit])
+	}
+}

@@ -1,0 +1,313 @@
+//go:build !race
+
+package node_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"entente/act"
+	"entente/desk"
+	"entente/internal/memory"
+	"entente/ledger"
+	"entente/node"
+	"entente/party"
+)
+
+// TestStandingIdle: two nodes that know each other's address keep one
+// connection for each task. Neither calls again while they stand.
+func TestStandingIdle(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		exchange(t, kr, 3<<20)
+		time.Sleep(time.Minute)
+		calls := net.Calls()
+		time.Sleep(10 * time.Minute)
+		if again := net.Calls() - calls; again != 0 {
+			t.Errorf("%d calls in ten idle minutes", again)
+		}
+		if calls > 14 {
+			t.Errorf("%d calls to begin with", calls)
+		}
+		exchange(t, kr, 3<<20)
+		if k := agree(t, kr, jp); k[act.ProductReceived] != 4 {
+			t.Errorf("%v", k)
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
+
+// poor is a listener that has no files for a while.
+type poor struct {
+	net.Listener
+	fails atomic.Int32
+}
+
+func (p *poor) Accept() (net.Conn, error) {
+	if p.fails.Add(-1) >= 0 {
+		return nil, &net.OpError{Op: "accept", Net: "memory", Err: syscall.EMFILE}
+	}
+	return p.Listener.Accept()
+}
+
+// TestListenerPoor: a node that has no files for half a minute answers again.
+func TestListenerPoor(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, disk := establish(t, "KR", net)
+		kr.stop()
+		n, err := node.New(t.Context(), kr.dir, disk.Ledger(), disk.Vault(), inMemory(net))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.Listen(kr.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := &poor{Listener: l}
+		p.fails.Store(30)
+		kr.Node, kr.patience = n, 24*time.Hour
+		kr.run(t, p)
+		jp, _ := establish(t, "JP", net)
+		time.Sleep(time.Minute)
+		conclude(t, kr, jp)
+		kr.stop()
+		jp.stop()
+	})
+}
+
+// TestParked: an officer parks a partner. Both directions stop, the partner is
+// told, nothing is lost, and it goes on when it is resumed.
+func TestParked(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		exchange(t, kr, 3<<20)
+		park := func(k act.Kind, reason string) {
+			t.Helper()
+			if err := kr.c.Post(t.Context(), "/v1/house", desk.HouseAsk{Kind: k, As: "officer", Party: "JP", Reason: reason}, new(desk.GrantView)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		park(act.PartnerParked, "the line is being moved")
+		for _, again := range []desk.HouseAsk{{Kind: act.PartnerParked, As: "officer", Party: "JP", Reason: "again"}, {Kind: act.PartnerResumed, As: "analyst", Party: "JP"}, {Kind: act.PartnerParked, As: "officer", Party: "US", Reason: "unknown"}} {
+			if err := kr.c.Post(t.Context(), "/v1/house", again, new(desk.GrantView)); err == nil {
+				t.Errorf("%+v was done", again)
+			}
+		}
+		time.Sleep(time.Minute)
+		if s := kr.Carriage.States()["JP"]; s.Linked {
+			t.Errorf("still linked: %+v", s)
+		}
+		if s := jp.Carriage.States()["KR"]; s.Linked || !strings.Contains(s.Trouble, "(parked)") {
+			t.Errorf("what the partner is told: %+v", s)
+		}
+		numbers := append(send(t, kr, 2<<20), func() act.Number {
+			slip, err := jp.c.Release(t.Context(), draft("極秘"), strings.NewReader("from Tokyo"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slip.Number
+		}())
+		kr.stop()
+		kr.resume(t, krDisk, net) // parked is parked after a restart
+		time.Sleep(time.Hour)
+		for _, n := range []*partyNode{kr, jp} {
+			for _, no := range numbers {
+				if err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+					cu, _, err := n.Catalogue.Product(tx, no)
+					if len(cu.Received) > 0 || n.Card.Party != act.Party(no[:2]) && cu.From != "" {
+						t.Errorf("%s was carried while parked", no)
+					}
+					return err
+				}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		var s desk.StatusView
+		if err := kr.c.Get(t.Context(), "/v1/status", &s); err != nil || s.Partners[0].Parked != "the line is being moved" || s.Partners[0].Waiting != 2 {
+			t.Errorf("status: %+v, %v", s.Partners, err)
+		}
+		park(act.PartnerResumed, "moved")
+		for i, n := range []*partyNode{kr, kr, jp} {
+			n.receipted(t, numbers[i])
+		}
+		if k := agree(t, kr, jp); k[act.ProductReceived] != 5 || k[act.PartnerParked] != 0 {
+			t.Errorf("%v", k)
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
+
+// TestStanding40: a node with 40 partners. One accepts and never reads, one
+// speaks a byte a second, one opens as many connections as it gets, one is dead and
+// one stops half way: the others get what is for them in no time, by the
+// bubble's clock, and so does the status page.
+func TestStanding40(t *testing.T) {
+	together(t, func(t *testing.T, network *memory.Network) {
+		kr, _ := establish(t, "KR", network)
+		var all []*partyNode
+		for i := range 40 {
+			p := act.Party(fmt.Sprintf("P%02d", i))
+			n := &partyNode{dir: t.TempDir(), addr: string(p)}
+			d := memory.NewDisk()
+			if err := node.Establish(t.Context(), n.dir, d.Ledger(), node.Found{Party: p, Name: act.Names{EN: string(p)}}, inMemory(network)); err != nil {
+				t.Fatal(err)
+			}
+			n.resume(t, d, network)
+			all = append(all, n)
+			for _, s := range []struct{ own, other *partyNode }{{kr, n}, {n, kr}} {
+				as := "officer"
+				if s.own == n { // it has no people: the node's own hand is enough for a test of links
+					enrolled := act.Person{Name: as, Post: "officer", Offices: []act.Office{act.Signing}, Until: act.MomentOf(time.Now().AddDate(1, 0, 0))}
+					if err := n.Enrol(t.Context(), enrolled); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := s.own.Chancery.Know(t.Context(), s.other.Card, party.Code(s.other.Card), as); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := kr.SetAddress(t.Context(), p, string(p)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// said has KR say something to all, and returns how long each waited for it.
+		said := func(healthy []*partyNode) time.Duration {
+			t.Helper()
+			began := time.Now()
+			name := fmt.Sprintf("officer%d", began.Unix())
+			if err := kr.Enrol(t.Context(), act.Person{Name: name, Post: "another", Offices: []act.Office{act.Signing}, Until: act.MomentOf(began.AddDate(1, 0, 0))}); err != nil {
+				t.Fatal(err)
+			}
+			for _, n := range healthy {
+				n.until(t, "heard", func(tx *ledger.Tx) bool {
+					p, _, err := n.Catalogue.Partner(tx, "KR")
+					return err == nil && p.Authorities[name].Name == name
+				})
+			}
+			return time.Since(began)
+		}
+		time.Sleep(5 * time.Minute)
+		said(all)
+		synctest.Wait()
+		before := runtime.NumGoroutine()
+		calls := network.Calls()
+		time.Sleep(10 * time.Minute)
+		if again := network.Calls() - calls; again != 0 {
+			t.Errorf("%d calls in ten idle minutes", again)
+		}
+		t.Logf("%d goroutines for 40 partners and their 40 nodes, %.1f each", before, float64(before)/80)
+		if before > 80*14 {
+			t.Errorf("%d goroutines for 40 idle partners and their nodes", before)
+		}
+
+		ctx, cancel := context.WithCancel(t.Context())
+		for i, hostile := range []func(context.Context, *partyNode){
+			func(ctx context.Context, n *partyNode) { mute(ctx, t, network, n) },
+			func(ctx context.Context, n *partyNode) { drips(ctx, t, network, n) },
+			func(ctx context.Context, n *partyNode) { crowds(ctx, network, n, "KR") },
+			func(context.Context, *partyNode) {}, // dead: nobody listens
+		} {
+			all[i].stop()
+			go hostile(ctx, all[i])
+		}
+		time.Sleep(time.Minute)
+		for range 20 {
+			if took := said(all[4:]); took > time.Second {
+				t.Errorf("the others waited %v", took)
+			}
+			began := time.Now()
+			var s desk.StatusView
+			if err := kr.c.Get(t.Context(), "/v1/status", &s); err != nil || len(s.Partners) != 40 || time.Since(began) > 0 {
+				t.Errorf("the status took %v, with %d partners: %v", time.Since(began), len(s.Partners), err)
+			}
+			for i, p := range s.Partners {
+				if i < 4 && (p.Linked || p.Trouble == "") || i >= 4 && !p.Linked {
+					t.Errorf("%s: linked %v, %q", p.Party, p.Linked, p.Trouble)
+				}
+			}
+			time.Sleep(17 * time.Second)
+		}
+		if kr.Carriage.Turned()["calls of a host"]+kr.Carriage.Turned()["greetings of a host"] == 0 {
+			t.Errorf("the crowd was let in: %v", kr.Carriage.Turned())
+		}
+		cancel()
+		kr.stop()
+		for _, n := range all {
+			n.stop()
+		}
+	})
+}
+
+// mute answers calls and never reads.
+func mute(ctx context.Context, t *testing.T, network *memory.Network, n *partyNode) {
+	l, err := network.Listen(n.addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	context.AfterFunc(ctx, func() { l.Close() })
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		context.AfterFunc(ctx, func() { c.Close() })
+	}
+}
+
+// drips answers calls with a byte a second, of what could be a greeting.
+func drips(ctx context.Context, t *testing.T, network *memory.Network, n *partyNode) {
+	l, err := network.Listen(n.addr)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	context.AfterFunc(ctx, func() { l.Close() })
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer c.Close()
+			for _, b := range append([]byte{22, 3, 3, 64, 0, 2, 0, 63, 252}, make([]byte, 4000)...) {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				select {
+				case <-time.After(time.Second):
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+	}
+}
+
+// crowds opens connections as fast as it may, and holds them.
+func crowds(ctx context.Context, network *memory.Network, _ *partyNode, at string) {
+	for ctx.Err() == nil {
+		if c, err := network.Connect(ctx, at); err == nil {
+			context.AfterFunc(ctx, func() { c.Close() })
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-ctx.Done():
+		}
+	}
+}
