@@ -3,11 +3,16 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
+	"net/http/httptest"
+	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -19,7 +24,9 @@ import (
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/node"
+	"entente/pact"
 	"entente/party"
+	"entente/vault"
 )
 
 // TestStandingIdle: two nodes that know each other's address keep one
@@ -310,4 +317,187 @@ func crowds(ctx context.Context, network *memory.Network, _ *partyNode, at strin
 		case <-ctx.Done():
 		}
 	}
+}
+
+// logged is a log that a test reads.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
+}
+
+func (n *partyNode) status(t *testing.T) (v desk.StatusView) {
+	t.Helper()
+	if err := n.c.Get(t.Context(), "/v1/status", &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func (n *partyNode) metrics(t *testing.T) string {
+	t.Helper()
+	w := httptest.NewRecorder()
+	n.Desk("").API().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	if w.Code != 200 {
+		t.Fatalf("metrics: %d", w.Code)
+	}
+	return w.Body.String()
+}
+
+// TestOverdue: a receipt that is missing beyond the pact's limit is alarmed at
+// its sender, and content that does not come at both sides (R35): in the status, the
+// metrics and the log, once; and no more when it has come.
+func TestOverdue(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, krDisk := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		text, _ := pact.Template("kr-jp-2016")
+		concludeUnder(t, kr, jp, strings.Replace(string(text), "hours: 72", "hours: 3", 1))
+		kr.stop()
+		jp.stop()
+		krLog, jpLog := &logged{}, &logged{}
+		resume := func(n *partyNode, d *memory.Disk, l *logged) {
+			seams := inMemory(net)
+			seams.Log = slog.New(slog.NewTextHandler(l, nil))
+			n.resumeIn(t, d, net, seams)
+		}
+		const missing, late = "a receipt is missing", "has not arrived within"
+		resume(kr, krDisk, krLog)
+		numbers := send(t, kr, 2<<20)
+		time.Sleep(170 * time.Minute)
+		if p := kr.status(t).Partners[0]; p.Out.Overdue != 0 || p.Out.Products != 2 || p.Waiting != 2 || p.Behind < 160*60 || p.Bytes == 0 || !strings.Contains(p.Reason, "not linked") || krLog.count(missing) != 0 {
+			t.Errorf("before the limit: %+v", p)
+		}
+		time.Sleep(20 * time.Minute)
+		p := kr.status(t).Partners[0]
+		if p.Out.Overdue != 2 || len(p.Overdue) != 2 || krLog.count(missing) != 2 || !strings.Contains(kr.metrics(t), "entente_receipts_overdue{partner=\"JP\"} 2\n") {
+			t.Errorf("after the limit: %+v, logged %d", p, krLog.count(missing))
+		}
+		jpDisk.Fault(func(op memory.Op) error {
+			if op == memory.Write {
+				return vault.ErrFull
+			}
+			return nil
+		})
+		resume(jp, jpDisk, jpLog)
+		kr.receipted(t, numbers[0]) // the small one stands in a row
+		time.Sleep(time.Hour)
+		p = kr.status(t).Partners[0]
+		if p.Out.Overdue != 1 || krLog.count(missing) != 2 || !p.Linked || p.Waiting != 0 {
+			t.Errorf("one is still missing: %+v, logged %d", p, krLog.count(missing))
+		}
+		p = jp.status(t).Partners[0]
+		if p.In.Overdue != 1 || jpLog.count(late) != 1 || !strings.Contains(p.Reason, "the disk is full") || !strings.Contains(jp.metrics(t), "entente_content_overdue{partner=\"KR\"} 1\n") {
+			t.Errorf("its recipient: %+v, logged %d: %s", p, jpLog.count(late), jpLog.b.String())
+		}
+		jpDisk.Fault(nil)
+		kr.receipted(t, numbers[1])
+		time.Sleep(time.Hour)
+		for _, n := range []*partyNode{kr, jp} {
+			if p := n.status(t).Partners[0]; len(p.Overdue) != 0 || p.In != (desk.Way{}) || p.Out != (desk.Way{}) || p.Reason != "" {
+				t.Errorf("%s: all has come: %+v", n.Card.Party, p)
+			}
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
+
+// TestStandingMetrics: the metrics are in the format, and name nothing but partners.
+func TestStandingMetrics(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		exchange(t, kr, 2<<20)
+		line := regexp.MustCompile(`^(# (HELP|TYPE) entente_[a-z_]+ .+|entente_[a-z_]+(\{(partner="[A-Z0-9-]+"|limit="[a-z ]+")\})? -?[0-9.e+-]+)$`)
+		lines := 0
+		for l := range strings.Lines(kr.metrics(t)) {
+			lines++
+			if l = strings.TrimSuffix(l, "\n"); !line.MatchString(l) {
+				t.Errorf("not in the format, or it tells too much: %s", l)
+			}
+			for _, secret := range []string{"비밀", "極秘", "KR-20", "missile", "kr-jp", "SECRET"} {
+				if strings.Contains(l, secret) {
+					t.Errorf("it tells %q: %s", secret, l)
+				}
+			}
+		}
+		for _, want := range []string{`entente_link_up{partner="JP"} 1`, `entente_lag_acts{partner="JP"} 0`, `entente_clock_skew_seconds{partner="JP"} 0`} {
+			if !strings.Contains(kr.metrics(t), want+"\n") {
+				t.Errorf("no %s", want)
+			}
+		}
+		if lines < 50 {
+			t.Errorf("only %d lines", lines)
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
+
+// TestStandingAccredited: a lapsed accreditation of the own system stops that channel
+// at that level, at the sender and at the recipient (R37), and no lower one.
+func TestStandingAccredited(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		accredit := func(n *partyNode, mark string, until time.Time) {
+			t.Helper()
+			ask := desk.HouseAsk{Kind: act.SystemAccredited, As: "officer", Accreditation: &act.Accreditation{Channel: "electronic", Mark: act.Mark{Text: mark}, Until: act.MomentOf(until), By: "the security office, paper 7"}}
+			if err := n.c.Post(t.Context(), "/v1/house", ask, new(desk.GrantView)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		release := func(mark string) (act.Number, error) {
+			slip, err := kr.c.Release(t.Context(), draft(mark), strings.NewReader("a report"))
+			return slip.Number, err
+		}
+		accredit(kr, "군사II급비밀", time.Now().Add(time.Hour))
+		accredit(kr, "군사III급비밀", time.Now().Add(48*time.Hour))
+		accredit(jp, "極秘", time.Now().Add(24*time.Hour))
+		accredit(jp, "秘", time.Now().Add(48*time.Hour))
+		n, err := release("군사II급비밀")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kr.receipted(t, n)
+		time.Sleep(2 * time.Hour)
+		if _, err := release("군사II급비밀"); err == nil || !strings.Contains(err.Error(), "lapsed") {
+			t.Errorf("released after the accreditation lapsed: %v", err)
+		}
+		if n, err = release("군사III급비밀"); err != nil {
+			t.Fatal(err)
+		}
+		kr.receipted(t, n)
+		time.Sleep(23 * time.Hour)
+		accredit(kr, "군사II급비밀", time.Now().Add(time.Hour)) // renewed here; the partner's has lapsed
+		if n, err = release("군사II급비밀"); err != nil {
+			t.Fatal(err)
+		}
+		kr.until(t, "the recipient refuses it", func(tx *ledger.Tx) bool {
+			cu, _, err := kr.Catalogue.Product(tx, n)
+			return err == nil && len(cu.Refused) == 1 && strings.Contains(cu.Refused["JP"].Because[0].Text, "lapsed") && strings.Contains(cu.Refused["JP"].Because[0].Cure, "entente accredit")
+		})
+		if k := agree(t, kr, jp); k[act.SystemAccredited] != 0 || k[act.ProductReceived] != 2 {
+			t.Errorf("%v", k)
+		}
+		if p := kr.status(t).Partners[0]; p.Out.Products != 0 {
+			t.Errorf("a refused product waits for a receipt: %+v", p)
+		}
+		kr.stop()
+		jp.stop()
+	})
 }

@@ -124,9 +124,15 @@ func (n *partyNode) run(t *testing.T, l net.Listener) {
 // conclude has both nodes sign and notify the pact.
 func conclude(t *testing.T, a, b *partyNode) {
 	t.Helper()
+	concludeUnder(t, a, b, "")
+}
+
+// concludeUnder does it under a text of the test's; empty: the shipped one.
+func concludeUnder(t *testing.T, a, b *partyNode, text string) {
+	t.Helper()
 	for _, s := range []struct{ own, other *partyNode }{{a, b}, {b, a}} {
 		var v desk.SignView
-		ask := desk.PactAsk{Pact: "kr-jp-2016", Address: s.other.addr, Code: party.Code(s.other.Card), As: "officer", Notify: true}
+		ask := desk.PactAsk{Pact: "kr-jp-2016", Address: s.other.addr, Code: party.Code(s.other.Card), As: "officer", Notify: true, Text: text}
 		if err := s.own.c.Post(t.Context(), "/v1/pact/sign", ask, &v); err != nil {
 			t.Fatalf("%s signs: %v", s.own.Card.Party, err)
 		}

@@ -61,8 +61,13 @@ func inMemory(net *memory.Network) node.Seams {
 // resume serves the node that is on the disk.
 func (n *partyNode) resume(t *testing.T, d *memory.Disk, net *memory.Network) {
 	t.Helper()
+	n.resumeIn(t, d, net, inMemory(net))
+}
+
+func (n *partyNode) resumeIn(t *testing.T, d *memory.Disk, net *memory.Network, seams node.Seams) {
+	t.Helper()
 	var err error
-	if n.Node, err = node.New(t.Context(), n.dir, d.Ledger(), d.Vault(), inMemory(net)); err != nil {
+	if n.Node, err = node.New(t.Context(), n.dir, d.Ledger(), d.Vault(), seams); err != nil {
 		t.Fatal(err)
 	}
 	l, err := net.Listen(n.addr)
