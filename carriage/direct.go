@@ -230,7 +230,14 @@ func (d *Direct) answer(ctx context.Context, c net.Conn, greeted func()) error {
 		return s.over(fmt.Sprintf("a partner has %d connections open at most: close the others first", maxOfPartner))
 	}
 	defer d.door.leave(s.peer.Party)
-	return s.run(ctx)
+	if err = s.run(ctx); err != nil && s.lane == laneActs && !errors.Is(err, errLinked) && !errors.Is(err, io.EOF) && ctx.Err() == nil {
+		d.setState(s.peer.Party, func(st *State) {
+			if !st.Linked {
+				st.Trouble = err.Error()
+			}
+		})
+	}
+	return err
 }
 
 // over ends a session that went over a limit, and says which.
@@ -326,7 +333,7 @@ func readHello(w *wire) (hello, error) {
 // Introduce fetches the card of whoever answers at address, and shows ours.
 // Nobody stands behind it until two people have compared its code.
 func (d *Direct) Introduce(ctx context.Context, address string) (act.Card, error) {
-	w, theirs, err := d.call(ctx, address, hello{Version: 1, Lane: laneIntroduce, Card: d.Own, At: d.Now()})
+	w, theirs, err := d.call(ctx, address, hello{Version: 1, Lane: laneIntroduce, Card: d.Own, At: d.Now()}, func(act.Sum) error { return nil })
 	if err != nil {
 		return act.Card{}, err
 	}
@@ -334,8 +341,8 @@ func (d *Direct) Introduce(ctx context.Context, address string) (act.Card, error
 	return theirs.Card, nil
 }
 
-// call dials and exchanges hellos.
-func (d *Direct) call(ctx context.Context, address string, mine hello) (*wire, hello, error) {
+// call dials and exchanges hellos. Who shows a key that is refused by pin is not told ours.
+func (d *Direct) call(ctx context.Context, address string, mine hello, pin func(act.Sum) error) (*wire, hello, error) {
 	c, err := d.Connect(ctx, address)
 	if err != nil {
 		return nil, hello{}, err
@@ -343,6 +350,9 @@ func (d *Direct) call(ctx context.Context, address string, mine hello) (*wire, h
 	t := tls.Client(&paced{Conn: c}, tlsConfig(d.Certificate))
 	w := newWire(t)
 	theirs, err := greeting(ctx, t, func() (hello, error) {
+		if err := pin(peerKey(t)); err != nil {
+			return hello{}, err
+		}
 		if err := w.writeJSON(kindHello, mine); err != nil {
 			return hello{}, err
 		}
@@ -470,16 +480,16 @@ func (d *Direct) Park(p act.Party) {
 // attempt is one step of dialling: it serves the lane for as long as it holds.
 // It returns how long to pause, and what to give the next attempt as wait.
 func (d *Direct) attempt(ctx context.Context, p act.Party, l lane, address string, wait time.Duration) (pause, next time.Duration) {
-	began := d.Now()
+	var moved int64
 	err := errors.New("no address is known")
 	if address != "" {
 		d.setState(p, func(s *State) { s.Calls++ })
-		err = d.dialOnce(ctx, p, l, address)
+		moved, err = d.dialOnce(ctx, p, l, address)
 	}
 	if ctx.Err() != nil {
 		return 0, wait
 	}
-	if d.Now().Sub(began) > silence {
+	if moved > progress {
 		wait = backoffFirst
 	}
 	if l == laneActs && !errors.Is(err, errLinked) && (address != "" || d.States()[p].Trouble == "") {
@@ -490,21 +500,26 @@ func (d *Direct) attempt(ctx context.Context, p act.Party, l lane, address strin
 	return wait/2 + time.Duration(d.Jitter.Int64N(int64(wait))), min(2*wait, backoffMost)
 }
 
-func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address string) error {
+// dialOnce serves the lane for as long as it holds, and returns the bytes that moved.
+func (d *Direct) dialOnce(ctx context.Context, p act.Party, l lane, address string) (moved int64, err error) {
 	_, seen, err := d.state(ctx, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	w, theirs, err := d.call(ctx, address, hello{Version: 1, Lane: l, Card: d.Own, At: d.Now(), Seen: seen})
-	if err != nil {
+	var card act.Card
+	w, theirs, err := d.call(ctx, address, hello{Version: 1, Lane: l, Card: d.Own, At: d.Now(), Seen: seen}, func(k act.Sum) (err error) {
+		card, err = d.pinned(ctx, p, k)
 		return err
+	})
+	if err != nil {
+		return 0, err
 	}
 	defer w.Close()
-	card, err := d.pinned(ctx, p, theirs.Card.Link)
-	if err != nil {
-		return err
+	err = (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), kept: make(chan Kept, 1), done: make(chan struct{})}).run(ctx)
+	if t, ok := w.Conn.(*tls.Conn); ok {
+		moved = t.NetConn().(*paced).total()
 	}
-	return (&session{d: d, w: w, lane: l, dialed: true, peer: card, theirs: theirs, took: make(chan took, 1), kept: make(chan Kept, 1), done: make(chan struct{})}).run(ctx)
+	return moved, err
 }
 
 // run checks the hello, answers it if the peer called, and serves the lane.

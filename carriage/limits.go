@@ -99,6 +99,10 @@ const (
 	// not all come at once.
 	backoffFirst = 200 * time.Millisecond
 	backoffMost  = 30 * time.Second
+	// progress is how much a connection moves to have been worth its call: more than its
+	// greetings (40 KB). The pause before the next call begins anew then, so that a line
+	// that is cut again and again is used while it holds.
+	progress = 64 << 10
 	// acceptPause and acceptTries bound how long a listener that cannot answer (no files, no
 	// memory) is tried again before the node ends: a minute.
 	acceptPause = time.Second

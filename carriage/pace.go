@@ -20,7 +20,8 @@ type paced struct {
 type pace struct {
 	mu    sync.Mutex
 	by    time.Time
-	moved int64
+	moved int64 // since by was set
+	total int64
 }
 
 func (p *pace) begin(t time.Time) {
@@ -34,6 +35,7 @@ func (p *pace) earn(n int) (time.Time, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.moved += int64(n)
+	p.total += int64(n)
 	return p.by.Add(time.Duration(p.moved) * time.Second / minSpeed), !p.by.IsZero() && n > 0
 }
 
@@ -67,4 +69,14 @@ func (c *paced) SetDeadline(t time.Time) error {
 	c.read.begin(t)
 	c.write.begin(t)
 	return c.Conn.SetDeadline(t)
+}
+
+// total returns how many bytes moved, both ways.
+func (c *paced) total() (n int64) {
+	for _, p := range []*pace{&c.read, &c.write} {
+		p.mu.Lock()
+		n += p.total
+		p.mu.Unlock()
+	}
+	return n
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"entente/act"
+	"entente/catalogue"
 	"entente/intake"
 	"entente/internal/point"
 	"entente/ledger"
@@ -340,6 +341,9 @@ func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
 		var c *ledger.Contradiction
 		if errors.As(err, &c) {
 			s.part("disputed", c.Error())
+		}
+		if errors.Is(err, catalogue.ErrClock) {
+			s.part("clock", "our clock is behind our own ledger: nothing is taken in until our operator sets it right")
 		}
 		return err
 	}

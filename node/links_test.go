@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http/httptest"
 	"regexp"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"entente/act"
+	"entente/carriage"
 	"entente/desk"
 	"entente/internal/memory"
 	"entente/ledger"
@@ -160,13 +162,14 @@ func TestParked(t *testing.T) {
 }
 
 // TestStanding40: a node with 40 partners. One accepts and never reads, one
-// speaks a byte a second, one opens as many connections as it gets, one is dead and
-// one stops half way: the others get what is for them in no time, by the
+// speaks a byte a second, one opens as many connections as it gets, one is dead, one
+// greets and stops reading, and one calls as ten would: the others get what is for them in no time, by the
 // bubble's clock, and so does the status page.
 func TestStanding40(t *testing.T) {
 	together(t, func(t *testing.T, network *memory.Network) {
 		kr, _ := establish(t, "KR", network)
 		var all []*partyNode
+		var disks []*memory.Disk
 		for i := range 40 {
 			p := act.Party(fmt.Sprintf("P%02d", i))
 			n := &partyNode{dir: t.TempDir(), addr: string(p)}
@@ -175,7 +178,7 @@ func TestStanding40(t *testing.T) {
 				t.Fatal(err)
 			}
 			n.resume(t, d, network)
-			all = append(all, n)
+			all, disks = append(all, n), append(disks, d)
 			for _, s := range []struct{ own, other *partyNode }{{kr, n}, {n, kr}} {
 				as := "officer"
 				if s.own == n { // it has no people: the node's own hand is enough for a test of links
@@ -225,25 +228,39 @@ func TestStanding40(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for i, hostile := range []func(context.Context, *partyNode){
 			func(ctx context.Context, n *partyNode) { mute(ctx, t, network, n) },
-			func(ctx context.Context, n *partyNode) { drips(ctx, t, network, n) },
+			func(ctx context.Context, n *partyNode) { trickles(ctx, t, network, n) },
 			func(ctx context.Context, n *partyNode) { crowds(ctx, network, n, "KR") },
 			func(context.Context, *partyNode) {}, // dead: nobody listens
 		} {
 			all[i].stop()
 			go hostile(ctx, all[i])
 		}
+		// Two have valid keys: one greets and stops reading, one calls as ten would.
+		all[4].stop()
+		l, err := network.Listen(all[4].addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all[4].resumeOn(t, disks[4], tired{l}, inMemory(network))
+		var crowd sync.WaitGroup
+		for range 10 {
+			c := all[5].Carriage
+			again := &carriage.Direct{Own: c.Own, Certificate: c.Certificate, Ledger: c.Ledger, Catalogue: c.Catalogue, Intake: c.Intake, Vault: c.Vault, Now: c.Now, Connect: c.Connect, Jitter: rand.New(rand.NewPCG(1, 2)), Evidence: c.Evidence, Log: c.Log}
+			crowd.Go(func() { again.Dial(ctx, "KR", func() string { return "KR" }) })
+		}
 		time.Sleep(time.Minute)
 		for range 20 {
-			if took := said(all[4:]); took > time.Second {
+			if took := said(all[6:]); took > time.Second {
 				t.Errorf("the others waited %v", took)
 			}
+			synctest.Wait() // their answers have come
 			began := time.Now()
 			var s desk.StatusView
 			if err := kr.c.Get(t.Context(), "/v1/status", &s); err != nil || len(s.Partners) != 40 || time.Since(began) > 0 {
 				t.Errorf("the status took %v, with %d partners: %v", time.Since(began), len(s.Partners), err)
 			}
 			for i, p := range s.Partners {
-				if i < 4 && (p.Linked || p.Trouble == "") || i >= 4 && !p.Linked {
+				if i < 4 && (p.Linked || p.Trouble == "") || i >= 6 && (!p.Linked || p.Waiting != 0) || i == 4 && p.Waiting == 0 {
 					t.Errorf("%s: linked %v, %q", p.Party, p.Linked, p.Trouble)
 				}
 			}
@@ -253,11 +270,42 @@ func TestStanding40(t *testing.T) {
 			t.Errorf("the crowd was let in: %v", kr.Carriage.Turned())
 		}
 		cancel()
+		crowd.Wait()
 		kr.stop()
 		for _, n := range all {
 			n.stop()
 		}
 	})
+}
+
+// tired is a listener whose connections are read for a greeting and a little more.
+type tired struct{ net.Listener }
+
+func (l tired) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return &tiredConn{Conn: c, left: 24 << 10, done: make(chan struct{})}, err
+}
+
+type tiredConn struct {
+	net.Conn
+	left int
+	done chan struct{}
+	once sync.Once
+}
+
+func (c *tiredConn) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		<-c.done
+		return 0, net.ErrClosed
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
+}
+
+func (c *tiredConn) Close() error {
+	c.once.Do(func() { close(c.done) })
+	return c.Conn.Close()
 }
 
 // mute answers calls and never reads.
@@ -277,8 +325,8 @@ func mute(ctx context.Context, t *testing.T, network *memory.Network, n *partyNo
 	}
 }
 
-// drips answers calls with a byte a second, of what could be a greeting.
-func drips(ctx context.Context, t *testing.T, network *memory.Network, n *partyNode) {
+// trickles answers calls with a byte a second, of what could be a greeting.
+func trickles(ctx context.Context, t *testing.T, network *memory.Network, n *partyNode) {
 	l, err := network.Listen(n.addr)
 	if err != nil {
 		t.Error(err)
@@ -335,14 +383,6 @@ func (l *logged) count(text string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return strings.Count(l.b.String(), text)
-}
-
-func (n *partyNode) status(t *testing.T) (v desk.StatusView) {
-	t.Helper()
-	if err := n.c.Get(t.Context(), "/v1/status", &v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }
 
 func (n *partyNode) metrics(t *testing.T) string {

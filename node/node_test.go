@@ -51,6 +51,7 @@ type partyNode struct {
 
 	patience time.Duration // how long until waits; 0: half a minute
 	ends     error         // what Serve is to return
+	now      func() time.Time
 }
 
 // start makes and serves a node on loopback.
@@ -78,6 +79,9 @@ func (n *partyNode) serve(t *testing.T) {
 	t.Helper()
 	seams := node.World(slog.New(slog.DiscardHandler))
 	seams.Preview = preview
+	if n.now != nil {
+		seams.Now = n.now
+	}
 	var err error
 	if n.Node, err = node.Open(t.Context(), n.dir, n.secret, seams); err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -66,12 +67,17 @@ func (n *partyNode) resume(t *testing.T, d *memory.Disk, net *memory.Network) {
 
 func (n *partyNode) resumeIn(t *testing.T, d *memory.Disk, net *memory.Network, seams node.Seams) {
 	t.Helper()
-	var err error
-	if n.Node, err = node.New(t.Context(), n.dir, d.Ledger(), d.Vault(), seams); err != nil {
-		t.Fatal(err)
-	}
 	l, err := net.Listen(n.addr)
 	if err != nil {
+		t.Fatal(err)
+	}
+	n.resumeOn(t, d, l, seams)
+}
+
+func (n *partyNode) resumeOn(t *testing.T, d *memory.Disk, l net.Listener, seams node.Seams) {
+	t.Helper()
+	var err error
+	if n.Node, err = node.New(t.Context(), n.dir, d.Ledger(), d.Vault(), seams); err != nil {
 		t.Fatal(err)
 	}
 	n.patience = 24 * time.Hour // of the bubble's: no time at all
