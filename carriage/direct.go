@@ -89,6 +89,13 @@ type State struct {
 	Calls   int64         // how often we called
 }
 
+// Taken returns how many acts of ours p is known to have taken in: by what it said
+// on a link, or kept from before a restart. After a crash it may have more.
+func (d *Direct) Taken(tx *ledger.Tx, p act.Party) (int64, error) {
+	t, _, err := ledger.Load[took](tx, tableHeard, string(p))
+	return max(t.Next, d.States()[p].Carried), err
+}
+
 // Progress is how much of a product's content has arrived.
 type Progress struct{ Done, All int64 }
 

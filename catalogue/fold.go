@@ -23,8 +23,6 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		if err := c.queue(tx, e); err != nil {
 			return err
 		}
-	} else if err := c.sees(tx, e); err != nil {
-		return err
 	} else if _, err := c.count(tx, e.Act.From, 1, 0); err != nil {
 		return err
 	}

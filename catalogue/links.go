@@ -1,10 +1,8 @@
 package catalogue
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"sort"
 	"time"
 
 	"entente/act"
@@ -15,7 +13,6 @@ import (
 
 const (
 	tableDue        = ledger.FoldPrefix + "due"        // party/way/number → Due
-	tableSaw        = ledger.FoldPrefix + "saw"        // party → entries of ours that its own acts say it has seen
 	tableAccredited = ledger.FoldPrefix + "accredited" // channel/party/mark → product.Accreditation
 )
 
@@ -54,31 +51,12 @@ type Lag struct {
 // when a partner has been away for long.
 const lagBytes = 200
 
-// Lag measures how far p is behind. carried is how many acts the link knows it to
-// have; what p's own acts say that it saw counts too.
-func (c *Catalogue) Lag(tx *ledger.Tx, p Partner, carried int64) (l Lag, err error) {
-	place := func(n int64) int64 {
-		for q, e := range c.Queue(tx, p.Card.Party, n) {
-			if e != nil {
-				err = e
-			}
-			return q.Index
-		}
-		return 1 << 62
-	}
-	seen, err := tx.Get(tableSaw, []byte(p.Card.Party))
-	if err != nil {
-		return l, err
-	}
-	// The first place whose entry it has not said that it saw.
-	saw := int64(sort.Search(int(p.Queued), func(n int) bool { return place(int64(n)) >= number(seen) }))
-	if err != nil {
-		return l, err
-	}
-	carried = min(max(carried, saw), p.Queued)
-	l.Acts = p.Queued - carried
+// Lag measures how far p is behind; taken is how many acts of ours it is known to have.
+func (c *Catalogue) Lag(tx *ledger.Tx, p Partner, taken int64) (l Lag, err error) {
+	taken = min(taken, p.Queued)
+	l.Acts = p.Queued - taken
 	read := 0
-	for q, err := range c.Queue(tx, p.Card.Party, carried) {
+	for q, err := range c.Queue(tx, p.Card.Party, taken) {
 		if err != nil {
 			return l, err
 		}
@@ -95,26 +73,6 @@ func (c *Catalogue) Lag(tx *ledger.Tx, p Partner, carried int64) (l Lag, err err
 		}
 	}
 	return l, nil
-}
-
-// sees keeps how much of our ledger a partner's acts say that it has seen.
-func (c *Catalogue) sees(tx *ledger.Tx, e ledger.Entry) error {
-	s := e.Act.Seen
-	if s == nil || s.Size > e.Index { // more than there is can be said, and is not believed
-		return nil
-	}
-	old, err := tx.Get(tableSaw, []byte(e.Act.From))
-	if err != nil || s.Size <= number(old) {
-		return err
-	}
-	return tx.Put(tableSaw, []byte(e.Act.From), be(s.Size))
-}
-
-func number(row []byte) int64 {
-	if len(row) != 8 {
-		return 0
-	}
-	return int64(binary.BigEndian.Uint64(row))
 }
 
 // due begins and ends the waiting for receipts.

@@ -56,7 +56,11 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.Stat
 		return v, err
 	}
 	v.Seen = peer.Head
-	lag, err := s.Catalogue.Lag(tx, p, l.Carried)
+	taken, err := s.Carriage.Taken(tx, p.Card.Party)
+	if err != nil {
+		return v, err
+	}
+	lag, err := s.Catalogue.Lag(tx, p, taken)
 	if err != nil {
 		return v, err
 	}
