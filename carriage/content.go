@@ -54,8 +54,10 @@ func (s *session) fetchAwaited(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	s.d.seldomFirst(awaited)
 	for _, a := range awaited {
 		if err := s.fetch(ctx, a); err != nil {
+			s.d.failed(a.Number)
 			return 0, fmt.Errorf("fetching the content of %s: %w", a.Number, err)
 		}
 	}

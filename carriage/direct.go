@@ -23,10 +23,8 @@ import (
 	"math/rand/v2"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"entente/act"
 	"entente/catalogue"
@@ -57,7 +55,8 @@ type Direct struct {
 	live      map[key]*session
 	states    map[act.Party]State
 	progress  map[act.Number]Progress
-	presented []act.Card // cards of strangers, newest last
+	failures  map[act.Number]int // how often the content of a product could not be fetched
+	presented []act.Card         // cards of strangers, newest last
 	door      door
 }
 
@@ -154,9 +153,28 @@ func (d *Direct) fetched(n act.Number, done, all int64) {
 	}
 	if all == 0 {
 		delete(d.progress, n)
+		delete(d.failures, n)
 		return
 	}
 	d.progress[n] = Progress{min(done, all), all}
+}
+
+// failed remembers that content could not be fetched.
+func (d *Direct) failed(n act.Number) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failures == nil {
+		d.failures = make(map[act.Number]int)
+	}
+	d.failures[n]++
+}
+
+// seldomFirst sorts what is awaited by how often it failed: content that cannot be
+// had stops no other.
+func (d *Direct) seldomFirst(awaited []catalogue.Awaited) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	slices.SortStableFunc(awaited, func(a, b catalogue.Awaited) int { return d.failures[a.Number] - d.failures[b.Number] })
 }
 
 // Listen answers callers on l until ctx ends, and waits for what it started.
@@ -306,16 +324,6 @@ func greeting(ctx context.Context, t *tls.Conn, hellos func() (hello, error)) (h
 	return theirs, err
 }
 
-// printable keeps a peer's words from doing anything to a terminal but stand there.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '.'
-		}
-		return r
-	}, s)
-}
-
 func readHello(w *wire) (hello, error) {
 	k, b, err := w.read()
 	if err != nil {
@@ -327,7 +335,7 @@ func readHello(w *wire) (hello, error) {
 			if y.Kind == "busy" {
 				return hello{}, errLinked
 			}
-			return hello{}, fmt.Errorf("the peer refuses (%s): %s", printable(y.Kind), printable(y.Text))
+			return hello{}, fmt.Errorf("the peer refuses (%s): %s", plain(y.Kind), plain(y.Text))
 		}
 	}
 	var h hello

@@ -255,7 +255,7 @@ func (o *Post) by(ctx context.Context, hop act.Party) (all []act.Party, err erro
 	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		partners, err := o.Direct.Catalogue.Partners(tx)
 		for _, p := range partners {
-			if p.Via == hop {
+			if p.Via == hop && p.Parked == "" {
 				all = append(all, p.Card.Party)
 			}
 		}

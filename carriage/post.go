@@ -495,6 +495,8 @@ func (o *Post) card(ctx context.Context, p act.Party) (card act.Card, err error)
 			return fmt.Errorf("%w: %s is not known here: compare codes first", ErrParcel, p)
 		case partner.Disputed != "":
 			return fmt.Errorf("%w: the ledger of %s is disputed: %s", ErrParcel, p, partner.Disputed)
+		case partner.Parked != "":
+			return fmt.Errorf("%w: an officer parked %s: %s; what it says is said again when it is resumed", ErrParcel, p, partner.Parked)
 		}
 		card = partner.Card
 		return nil

@@ -369,7 +369,7 @@ func (s *session) parted(b []byte) error {
 	if y.Kind == "busy" {
 		return errLinked
 	}
-	return fmt.Errorf("%s ended the link (%s): %s", s.peer.Party, printable(y.Kind), printable(y.Text))
+	return fmt.Errorf("%s ended the link (%s): %s", s.peer.Party, plain(y.Kind), plain(y.Text))
 }
 
 // Next is one step of sending: the acts for p from its place next on, under

@@ -34,6 +34,7 @@ type PartnerView struct {
 	Seen     act.Head        `json:"seen"` // its ledger as last verified
 	Trouble  string          `json:"trouble,omitempty"`
 	Disputed string          `json:"disputed,omitempty"`
+	Via      act.Party       `json:"via,omitempty"`    // the hub that it is reached by
 	Parked   string          `json:"parked,omitempty"` // why an officer of ours parked it
 }
 
@@ -46,7 +47,7 @@ type Way struct {
 
 func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.State) (PartnerView, error) {
 	now := s.Now()
-	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: p.Disputed, Parked: p.Parked}
+	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: p.Disputed, Via: p.Via, Parked: p.Parked}
 	if !l.Since.IsZero() {
 		at := act.MomentOf(l.Since)
 		v.Since = &at
@@ -80,17 +81,27 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.Stat
 			v.Overdue = append(v.Overdue, d)
 		}
 	}
-	v.Reason = reason(&v, l.Content)
+	v.Reason = s.reason(&v, l.Content)
 	return v, err
 }
 
 // reason says why something waits, the cause that people can mend first.
-func reason(v *PartnerView, content string) string {
+func (s *Server) reason(v *PartnerView, content string) string {
+	var letters carriage.Letters
+	if v.Via != "" && s.Carriage.Post != nil {
+		letters = s.Carriage.Post.States()[v.Party]
+	}
 	switch {
 	case v.Disputed != "":
 		return "its ledger is disputed: " + v.Disputed
 	case v.Parked != "":
 		return "an officer parked it: " + v.Parked
+	case letters.Trouble != "":
+		return letters.Trouble
+	case v.Via != "" && v.Waiting+int64(v.In.Products+v.Out.Products) > 0:
+		return "on its way by " + string(v.Via)
+	case v.Via != "":
+		return ""
 	case !v.Linked && v.Trouble != "":
 		return "not linked: " + v.Trouble
 	case !v.Linked:

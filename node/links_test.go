@@ -541,3 +541,42 @@ func TestStandingAccredited(t *testing.T) {
 		jp.stop()
 	})
 }
+
+// TestStandingMissing: content that its originator does not have any more stops
+// nothing that was released after it, and both officers read why it does not come.
+func TestStandingMissing(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		jp.stop()
+		var numbers []act.Number
+		for _, c := range []string{"a", "b", "c"} {
+			slip, err := kr.c.Release(t.Context(), draft("군사II급비밀"), strings.NewReader(strings.Repeat(c, 2<<20)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			numbers = append(numbers, slip.Number)
+		}
+		if err := kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			cu, _, err := kr.Catalogue.Product(tx, numbers[0])
+			if err == nil {
+				err = kr.Vault.Remove(t.Context(), vault.Digest(cu.Seal.Vault))
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		jp.resume(t, jpDisk, net)
+		kr.receipted(t, numbers[1])
+		kr.receipted(t, numbers[2])
+		time.Sleep(time.Minute)
+		for _, n := range []*partyNode{kr, jp} {
+			if p := n.status(t).Partners[0]; p.Out.Products+p.In.Products != 1 || !strings.Contains(p.Reason, "content does not") {
+				t.Errorf("%s reads: %+v", n.Card.Party, p)
+			}
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
