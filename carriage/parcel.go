@@ -91,7 +91,10 @@ func ReadOuter(r io.Reader) (o Outer, exact []byte, err error) {
 	exact = make([]byte, 0, 256)
 	for lines := 0; lines < 2; {
 		var one [1]byte
-		if _, err := io.ReadFull(r, one[:]); err != nil || len(exact) == maxOuter {
+		if len(exact) == maxOuter {
+			return o, nil, bad
+		}
+		if _, err := io.ReadFull(r, one[:]); err != nil {
 			return o, nil, bad
 		}
 		if exact = append(exact, one[0]); one[0] == '\n' {
@@ -355,8 +358,12 @@ func (p *opened) content(keep func(g given, list *vault.Blocks, i int, block []b
 			}
 		}
 	}
-	if b, err := p.in.part(0); err != nil || b != nil {
-		return errors.Join(err, fmt.Errorf("%w: it holds more than it announces", ErrParcel))
+	b, err := p.in.part(vault.BlockSize)
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		return fmt.Errorf("%w: it holds more than it announces", ErrParcel)
 	}
 	return p.in.rest()
 }
