@@ -37,17 +37,3 @@ func TestLyingLength(t *testing.T) {
 		t.Errorf("%d bytes were allocated", after.TotalAlloc-before.TotalAlloc)
 	}
 }
-
-func FuzzReadOuter(f *testing.F) {
-	f.Add([]byte(parcelHeader + `{"route":["KR","US","JP"],"number":"7Q4K-M2XT-0A9C-Z3HB"}` + "\nsealed"))
-	f.Add([]byte(parcelHeader + "{}\n"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		o, exact, err := ReadOuter(bytes.NewReader(b))
-		if err != nil {
-			return
-		}
-		if again, err := o.marshal(); err != nil || !bytes.Equal(again, exact) || !bytes.HasPrefix(b, exact) {
-			t.Errorf("%q is another outside than %q: %v", exact, again, err)
-		}
-	})
-}

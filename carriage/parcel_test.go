@@ -291,25 +291,25 @@ func writeVectors(t *testing.T) {
 			b, _ := json.Marshal(m.statement)
 			m.text = statementHeader + strings.Replace(string(b), ",", ", ", 1) + "\n"
 		},
-		"bad-statement-another-header":     func(m *model) { m.text = "entente checkpoint v1\n{}\n" },
-		"bad-statement-count-below-zero":   func(m *model) { m.statement.Next = -1 },
-		"bad-statement-of-another-parcel":  func(m *model) { m.statement.Number = "7Q4K-M2XT-0A9C-Z3HC" },
-		"bad-statement-from-another":       func(m *model) { m.statement.From = "US" },
-		"bad-statement-to-another":         func(m *model) { m.statement.To = "US" },
-		"bad-statement-wants-too-much":     func(m *model) { m.statement.Want = make([]want, maxWants+1) },
-		"bad-statement-too-long":           func(m *model) { m.text = statementHeader + strings.Repeat(" ", maxStatement) + "\n" },
-		"bad-acts-digest":                  func(m *model) { m.acts = []byte(`{"checkpoint":"AA==","acts":null}`) },
-		"bad-acts-no-json":                 func(m *model) { m.acts = []byte("acts"); m.statement.Acts = sumOf(m.acts) },
-		"bad-acts-missing":                 func(m *model) { m.acts, m.rest = nil, nil },
-		"bad-blocks-digests-of-another":    func(m *model) { gives(m); m.statement.Gives[0].Vault[0] ^= 1 },
-		"bad-blocks-out-of-bounds":         func(m *model) { gives(m); m.statement.Gives[0].From = 1 },
-		"bad-blocks-below-zero":            func(m *model) { gives(m); m.statement.Gives[0].From = -1 },
-		"bad-blocks-fewer-than-announced":  func(m *model) { gives(m); m.parts = m.parts[:1] },
-		"bad-blocks-more-than-announced":   func(m *model) { gives(m); m.parts = append(m.parts, content) },
-		"bad-blocks-too-long":              func(m *model) { gives(m); m.parts = m.parts[:1]; m.rest = []byte{0, 0x10, 0, 1, 0} },
-		"bad-blocks-end-early":             func(m *model) { gives(m); m.parts = m.parts[:1]; m.rest = []byte{0, 0x10, 0, 0, 0} },
-		"bad-padding-missing":              func(m *model) { m.rest = nil },
-		"bad-padding-holds-something":      func(m *model) { m.rest = append(bytes.Repeat(ends, 20), 1) },
+		"bad-statement-another-header":    func(m *model) { m.text = "entente checkpoint v1\n{}\n" },
+		"bad-statement-count-below-zero":  func(m *model) { m.statement.Next = -1 },
+		"bad-statement-of-another-parcel": func(m *model) { m.statement.Number = "7Q4K-M2XT-0A9C-Z3HC" },
+		"bad-statement-from-another":      func(m *model) { m.statement.From = "US" },
+		"bad-statement-to-another":        func(m *model) { m.statement.To = "US" },
+		"bad-statement-wants-too-much":    func(m *model) { m.statement.Want = make([]want, maxWants+1) },
+		"bad-statement-too-long":          func(m *model) { m.text = statementHeader + strings.Repeat(" ", maxStatement) + "\n" },
+		"bad-acts-digest":                 func(m *model) { m.acts = []byte(`{"checkpoint":"AA==","acts":null}`) },
+		"bad-acts-no-json":                func(m *model) { m.acts = []byte("acts"); m.statement.Acts = sumOf(m.acts) },
+		"bad-acts-missing":                func(m *model) { m.acts, m.rest = nil, nil },
+		"bad-blocks-digests-of-another":   func(m *model) { gives(m); m.statement.Gives[0].Vault[0] ^= 1 },
+		"bad-blocks-out-of-bounds":        func(m *model) { gives(m); m.statement.Gives[0].From = 1 },
+		"bad-blocks-below-zero":           func(m *model) { gives(m); m.statement.Gives[0].From = -1 },
+		"bad-blocks-fewer-than-announced": func(m *model) { gives(m); m.parts = m.parts[:1] },
+		"bad-blocks-more-than-announced":  func(m *model) { gives(m); m.parts = append(m.parts, content) },
+		"bad-blocks-too-long":             func(m *model) { gives(m); m.parts = m.parts[:1]; m.rest = []byte{0, 0x10, 0, 1, 0} },
+		"bad-blocks-end-early":            func(m *model) { gives(m); m.parts = m.parts[:1]; m.rest = []byte{0, 0x10, 0, 0, 0} },
+		"bad-padding-missing":             func(m *model) { m.rest = nil },
+		"bad-padding-holds-something":     func(m *model) { m.rest = append(bytes.Repeat(ends, 20), 1) },
 	} {
 		m := basic()
 		change(&m)
@@ -340,45 +340,6 @@ func writeVector(t *testing.T, name string, b []byte) {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(vectorDir, 0o755), os.WriteFile(filepath.Join(vectorDir, name+".parcel"), b, 0o644)); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestSizeClass: the ladder has few sizes, none wastes more than an eighth from 1 MiB
-// on, and a parcel has exactly the size of its class.
-func TestSizeClass(t *testing.T) {
-	for n, want := range map[int64]int64{0: 64 << 10, 1: 64 << 10, 64 << 10: 64 << 10, 64<<10 + 1: 128 << 10, 1 << 20: 1 << 20, 1<<20 + 1: 9 << 17, 2 << 20: 2 << 20, 2<<20 + 1: 9 << 18, 1 << 33: 1 << 33, 1<<33 + 1: 9 << 30} {
-		if got := SizeClass(n); got != want {
-			t.Errorf("%d: %d, want %d", n, got, want)
-		}
-	}
-	last, sizes := int64(0), 0
-	for n := int64(1); n < 1<<30; n += max(1, n/1000) {
-		c := SizeClass(n)
-		if c < n || c < last || n > 1<<20 && c > n+n/8+1 {
-			t.Fatalf("%d: %d after %d", n, c, last)
-		}
-		if c > last {
-			last, sizes = c, sizes+1
-		}
-	}
-	if sizes > 5+8*10 {
-		t.Errorf("%d sizes up to 1 GiB", sizes)
-	}
-	_, key, _ := testKeys("JP", 2).open(t, "JP")
-	for _, route := range [][]act.Party{{"KR", "JP"}, {"KR", "US", "JP"}, {"KR", "SOMEBODY-ELSE", "JP"}} {
-		for _, n := range []int{0, 1000, 62 << 10, 63<<10 + 700, 64 << 10, 255 << 10, 1 << 20, 3<<20 + 7} {
-			var b bytes.Buffer
-			w, err := beginParcel(&b, Outer{Route: route, Number: "7Q4K-M2XT-0A9C-Z3HB"}, key.Public())
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(w.part(make([]byte, n)), w.end()); err != nil {
-				t.Fatal(err)
-			}
-			if got := int64(b.Len()); got != SizeClass(got) || got != SizeClass(w.outer+seal.EnvelopeSize(int64(n)+8)) {
-				t.Errorf("%v, %d bytes inside: the parcel has %d", route, n, got)
-			}
-		}
 	}
 }
 

@@ -63,7 +63,6 @@ type correspondence struct {
 
 // Letters is what an officer is told of a correspondence.
 type Letters struct {
-	Via        act.Party // the hub; empty: a courier's medium only
 	Unanswered time.Time // since when something of ours is not answered
 	Heard      time.Time // when the partner was last heard
 	Twice      int64     // parcels that came again
@@ -271,8 +270,8 @@ func (c *correspondence) sent(now time.Time, n int64) {
 	}
 	if c.state.Unanswered.IsZero() {
 		c.state.Unanswered = now
-	} else if now.Sub(c.state.Unanswered) >= retryFirst {
-		c.state.Trouble = fmt.Sprintf("%d acts are not answered since %s: ask the hub, or carry them another way", n, c.state.Unanswered.UTC().Format(time.RFC3339))
+	} else if c.state.Trouble == "" && now.Sub(c.state.Unanswered) >= retryFirst {
+		c.state.Trouble = fmt.Sprintf("nothing is answered since %s: ask the hub, or carry it another way", c.state.Unanswered.UTC().Format(time.RFC3339))
 	}
 	c.sentTo, c.sentAt = c.heard.Next+n, now
 }

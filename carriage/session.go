@@ -70,6 +70,7 @@ type session struct {
 	theirs hello
 	took   chan took
 	kept   chan Kept
+	told   act.Head           // what the peer knows that we saw of its ledger
 	end    context.CancelFunc // ends the session from outside
 	done   chan struct{}      // closed when it has ended
 }
@@ -217,14 +218,19 @@ type offering struct {
 	at    seen
 	shown time.Time // when our checkpoint was last shown
 	acts  int       // offered and not taken yet
+	away  bool      // acts went another way since
 }
 
 // offer is one step of sending: it writes the next delivery, if there is
 // something to say.
 func (o *offering) offer(ctx context.Context) (bool, error) {
 	d := o.s.d
-	if via, err := d.via(ctx, o.s.peer.Party); err != nil || via != "" {
+	switch via, err := d.via(ctx, o.s.peer.Party); {
+	case err != nil || via != "":
+		o.away = true
 		return false, err // its acts go by parcel
+	case o.away:
+		return false, fmt.Errorf("%s is reached directly again: the link begins anew, from where it is now", o.s.peer.Party)
 	}
 	if !o.shown.IsZero() && d.Now().Sub(o.shown) < freshness {
 		// Most of what the ledger gains is not for this partner: that must cost next to nothing.
@@ -311,7 +317,7 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 		if err := json.Unmarshal(b, &del); err != nil {
 			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
 		}
-		del.From = s.peer.Party
+		del.From, del.Told = s.peer.Party, &s.told
 		return s.takeIn(ctx, del)
 	case kindTook:
 		var t took
@@ -356,6 +362,7 @@ func (s *session) answerTook(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.told = at.Head
 	return s.w.writeJSON(kindTook, took{next, at})
 }
 

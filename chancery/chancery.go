@@ -99,6 +99,15 @@ func (o *Office) Route(ctx context.Context, p, via act.Party, as string) error {
 			if err != nil || !ok || hub.Via != "" {
 				return errors.Join(err, fmt.Errorf("%s cannot be the hub: it is not a partner that we reach directly", via))
 			}
+			others, err := o.Catalogue.Partners(tx)
+			if err != nil {
+				return err
+			}
+			for _, q := range others {
+				if q.Via == p {
+					return fmt.Errorf("%s is the hub to %s, so it is reached directly: route %s another way first", p, q.Card.Party, q.Card.Party)
+				}
+			}
 		}
 		return o.sign(ctx, tx, as, "", act.PartnerRouted, act.Routing{Party: p, Via: via})
 	})

@@ -3,6 +3,7 @@ package chancery
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"entente/act"
 	"entente/ledger"
@@ -29,7 +30,8 @@ func (o *Office) Consent(ctx context.Context, c act.Consent, as string) (d act.D
 				to = append(to, c.Recipient)
 			}
 		}
-		d, err = o.signAs(ctx, tx, as, act.Releasing, cu.Manifest.Pact, act.ConsentGiven, c, to...)
+		slices.Sort(to)
+		d, err = o.signAs(ctx, tx, as, act.Releasing, cu.Manifest.Pact, act.ConsentGiven, c, slices.Compact(to)...)
 		return err
 	})
 	return d, err

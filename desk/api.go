@@ -351,7 +351,7 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 	if v.Stored, err = s.Store(); err != nil {
 		return v, err
 	}
-	links := s.Carriage.States()
+	links, letters := s.Carriage.States(), s.Carriage.Post.States()
 	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
 		if v.Ledger, err = tx.Head(); err != nil {
 			return err
@@ -364,7 +364,7 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 			return err
 		}
 		for _, p := range partners {
-			one, err := s.partnerView(tx, p, links[p.Card.Party])
+			one, err := s.partnerView(tx, p, links[p.Card.Party], letters[p.Card.Party])
 			if err != nil {
 				return err
 			}
@@ -618,7 +618,10 @@ func (s *Server) route(r *http.Request) (any, error) {
 	if err := read(r, &a); err != nil {
 		return nil, err
 	}
-	return a.Routing, s.Chancery.Route(r.Context(), a.Party, a.Via, a.As)
+	if err := s.Chancery.Route(r.Context(), a.Party, a.Via, a.As); err != nil {
+		return nil, invalid("%v", err)
+	}
+	return a.Routing, nil
 }
 
 // meet finds the card of a partner that is not pinned yet: by calling it, or

@@ -34,8 +34,24 @@ type PartnerView struct {
 	Seen     act.Head        `json:"seen"` // its ledger as last verified
 	Trouble  string          `json:"trouble,omitempty"`
 	Disputed string          `json:"disputed,omitempty"`
-	Via      act.Party       `json:"via,omitempty"`    // the hub that it is reached by
 	Parked   string          `json:"parked,omitempty"` // why an officer of ours parked it
+
+	Via        act.Party   `json:"via,omitempty"`        // the hub that it is reached by; absent: directly
+	Unanswered *act.Moment `json:"unanswered,omitempty"` // since when parcels of ours are not answered
+	Twice      int64       `json:"twice,omitempty"`      // parcels that came again
+	Late       int64       `json:"late,omitempty"`       // parcels that came out of turn
+}
+
+// parcels adds what is known of a partner that is reached by parcels.
+func (v *PartnerView) parcels(l carriage.Letters) {
+	v.Twice, v.Late = l.Twice, l.Late
+	if v.Via != "" {
+		v.Trouble = l.Trouble
+	}
+	if !l.Unanswered.IsZero() {
+		m := act.MomentOf(l.Unanswered)
+		v.Unanswered = &m
+	}
 }
 
 // Way is what is on its way in one direction.
@@ -45,9 +61,10 @@ type Way struct {
 	Overdue  int   `json:"overdue"` // beyond the pact's limit for a receipt (R35)
 }
 
-func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.State) (PartnerView, error) {
+func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.State, letters carriage.Letters) (PartnerView, error) {
 	now := s.Now()
 	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: p.Disputed, Via: p.Via, Parked: p.Parked}
+	v.parcels(letters)
 	if !l.Since.IsZero() {
 		at := act.MomentOf(l.Since)
 		v.Since = &at
@@ -81,23 +98,19 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.Stat
 			v.Overdue = append(v.Overdue, d)
 		}
 	}
-	v.Reason = s.reason(&v, l.Content)
+	v.Reason = reason(&v, l.Content)
 	return v, err
 }
 
 // reason says why something waits, the cause that people can mend first.
-func (s *Server) reason(v *PartnerView, content string) string {
-	var letters carriage.Letters
-	if v.Via != "" && s.Carriage.Post != nil {
-		letters = s.Carriage.Post.States()[v.Party]
-	}
+func reason(v *PartnerView, content string) string {
 	switch {
 	case v.Disputed != "":
 		return "its ledger is disputed: " + v.Disputed
 	case v.Parked != "":
 		return "an officer parked it: " + v.Parked
-	case letters.Trouble != "":
-		return letters.Trouble
+	case v.Via != "" && v.Trouble != "":
+		return v.Trouble
 	case v.Via != "" && v.Waiting+int64(v.In.Products+v.Out.Products) > 0:
 		return "on its way by " + string(v.Via)
 	case v.Via != "":

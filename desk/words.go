@@ -74,6 +74,7 @@ var words = map[string][3]string{
 	"awaited":     {"whose content is on its way", "건 내용 전달 중", "件の内容が送付中"},
 	"receiptlate": {"A receipt is overdue", "수령증 기한 초과", "受領書の期限超過"},
 	"contentlate": {"Content released to us is overdue", "우리에게 제공된 내용의 도착 기한 초과", "我が方へ提供された内容の到着期限超過"},
+	"via":         {"by way of", "경유:", "経由:"},
 }
 
 // terms are the words of acts that the pages translate: kinds of product and

@@ -36,6 +36,7 @@ type Delivery struct {
 	From       act.Party      `json:"-"`               // as the carriage knows it
 	Channel    string         `json:"-"`               // how it came; empty: electronic, the sender on the line
 	Late       bool           `json:"-"`               // it passed other hands: the sender is not on the line
+	Told       *act.Head      `json:"-"`               // what the sender on the line was told that we saw of its ledger last
 	Bases      []ledger.Basis `json:"bases,omitempty"` // growth from each head that we may have seen last, where it is late
 	Checkpoint []byte         `json:"checkpoint"`      // of the sender's ledger, signed
 	Growth     tlog.TreeProof `json:"growth,omitempty"`
@@ -69,7 +70,7 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 		var head act.Head
 		if d.Late {
 			head, err = tx.SeeLate(partner.Card, d.Checkpoint, d.Bases)
-		} else {
+		} else if err = told(tx, d); err == nil {
 			head, err = tx.See(partner.Card, d.Checkpoint, d.Growth)
 		}
 		if err != nil {
@@ -90,6 +91,19 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 		}
 		return nil
 	})
+}
+
+// told refuses growth that is shown from what we saw before something of the sender's came
+// another way: it convicts nobody, and begins anew from where we are.
+func told(tx *ledger.Tx, d Delivery) error {
+	if d.Told == nil {
+		return nil
+	}
+	last, err := tx.PeerHead(d.From)
+	if err == nil && last != *d.Told {
+		err = fmt.Errorf("taking in from %s: %w", d.From, ledger.ErrStale)
+	}
+	return err
 }
 
 // enter opens one act, appends it and answers it.

@@ -16,6 +16,7 @@ import (
 	"entente/act"
 	"entente/carriage"
 	"entente/desk"
+	"entente/intake"
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/pact"
@@ -374,6 +375,61 @@ func TestHubAbused(t *testing.T) {
 		post.Answered(t.Context(), "US", next, carriage.Kept{Refused: "x"}) // not ours: no officer is told
 		if st := post.States(); st["JP"].Trouble != "" || st["KR"].Trouble != "" {
 			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// TestHubAndBack reaches a partner by the hub, directly, by the hub and directly again, with
+// something said each time: what went the other way meanwhile convicts nobody.
+func TestHubAndBack(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		us, _ := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		defer func() { kr.stop(); jp.stop(); us.stop() }()
+		route := func(via act.Party) {
+			t.Helper()
+			for n, p := range map[*partyNode]act.Party{kr: "JP", jp: "KR"} {
+				if err := n.c.Post(t.Context(), "/v1/route", desk.RouteAsk{Routing: act.Routing{Party: p, Via: via}, As: "officer"}, &act.Routing{}); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i := range 3 {
+			slip, err := kr.c.Release(t.Context(), draftThree("JP"), strings.NewReader("by the hub"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kr.receipted(t, slip.Number)
+			route("")
+			if i == 0 {
+				conclude(t, kr, jp)
+			}
+			if slip, err = kr.c.Release(t.Context(), draft("군사II급비밀"), strings.NewReader("directly")); err != nil {
+				t.Fatal(err)
+			}
+			kr.receipted(t, slip.Number)
+			route("US")
+		}
+		agree(t, kr, jp)
+		for n, p := range map[*partyNode]act.Party{kr: "JP", jp: "KR"} {
+			err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+				q, _, err := n.Catalogue.Partner(tx, p)
+				if q.Disputed != "" {
+					t.Errorf("%s disputes %s: %s", n.Card.Party, p, q.Disputed)
+				}
+				// A delivery that grows from what was told before something came another way.
+				before := act.Head{Size: 1}
+				peer, err2 := tx.Peer(p)
+				if err := n.Carriage.Take(t.Context(), intake.Delivery{From: p, Told: &before, Checkpoint: peer.Checkpoint}); !errors.Is(err, ledger.ErrStale) {
+					t.Errorf("%s: %v", n.Card.Party, err)
+				}
+				return errors.Join(err, err2)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
 	})
 }

@@ -122,7 +122,7 @@ func TestParked(t *testing.T) {
 		if s := jp.Carriage.States()["KR"]; s.Linked || !strings.Contains(s.Trouble, "(parked)") {
 			t.Errorf("what the partner is told: %+v", s)
 		}
-		numbers := append(send(t, kr, 2<<20), func() act.Number {
+		numbers := append(send(t, kr, "kr-jp-2016", 2<<20), func() act.Number {
 			slip, err := jp.c.Release(t.Context(), draft("極秘"), strings.NewReader("from Tokyo"))
 			if err != nil {
 				t.Fatal(err)
@@ -414,7 +414,7 @@ func TestOverdue(t *testing.T) {
 		}
 		const missing, late = "a receipt is missing", "has not arrived within"
 		resume(kr, krDisk, krLog)
-		numbers := send(t, kr, 2<<20)
+		numbers := send(t, kr, "kr-jp-2016", 2<<20)
 		time.Sleep(170 * time.Minute)
 		if p := kr.status(t).Partners[0]; p.Out.Overdue != 0 || p.Out.Products != 2 || p.Waiting != 2 || p.Behind < 160*60 || p.Bytes == 0 || !strings.Contains(p.Reason, "not linked") || krLog.count(missing) != 0 {
 			t.Errorf("before the limit: %+v", p)

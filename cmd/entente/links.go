@@ -9,11 +9,6 @@ import (
 	"entente/desk"
 )
 
-type partnerCmd struct {
-	Park   partnerPark   `cmd:"" help:"End the link to a partner, until it is resumed. Nothing is lost: what is for it waits."`
-	Resume partnerResume `cmd:"" help:"Take a parked link up again."`
-}
-
 type partnerPark struct {
 	Party  string `arg:"" help:"The partner."`
 	Reason string `help:"Why; it is entered." required:""`

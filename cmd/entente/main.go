@@ -51,10 +51,10 @@ type cli struct {
 	Review     reviewCmd     `cmd:"" help:"Say that a product is still needed, until the next review."`
 	Visit      visitCmd      `cmd:"" help:"Ask for, approve and end visits, and show products during them."`
 	Assure     assureCmd     `cmd:"" help:"Assure, before an oral disclosure to us, clearance and need of those present."`
-	Partner    partnerCmd    `cmd:"" help:"Park the link to a partner, and take it up again."`
 	Accredit   accreditCmd   `cmd:"" help:"Enter that our system is accredited for a channel, up to a marking, until a day."`
 	Law        lawCmd        `cmd:"" help:"Notify a change of law, and acknowledge one."`
 	OpenItems  openItemsCmd  `cmd:"" help:"List what waits for an answer: notices of law, visits."`
+	Partner    partnerCmd    `cmd:"" help:"List the partners, pin one by its code, say by way of whom it is reached, park and resume its link."`
 	House      houseCmd      `cmd:"" help:"Check our own law on top of the pacts."`
 	Courier    courierCmd    `cmd:"" help:"Carry across an air gap: pack a medium, hand it over, take one in."`
 	Lend       lendCmd       `cmd:"" help:"Lend our share of a product's key for a time."`

@@ -238,21 +238,7 @@ func (statusCmd) Run(a *app) error {
 
 // tellPartner says how the link to a partner stands, and why something waits.
 func tellPartner(w io.Writer, p *desk.PartnerView) {
-	state := "linked"
-	switch {
-	case p.Disputed != "":
-		state = "DISPUTED: " + p.Disputed
-	case p.Parked != "":
-		state = "parked: " + p.Parked
-	case !p.Linked && p.Trouble != "":
-		state = "not linked: " + p.Trouble
-	case !p.Linked:
-		state = "not linked"
-	}
-	if p.Since != nil && p.Parked == "" && p.Disputed == "" {
-		state += ", since " + p.Since.Format("2006-01-02 15:04:05Z")
-	}
-	fmt.Fprintf(w, "with   %-4s %s; %d acts wait; its ledger seen at %d entries\n", p.Party, state, p.Waiting, p.Seen.Size)
+	fmt.Fprintf(w, "with   %-4s %s; %d acts wait; its ledger seen at %d entries\n", p.Party, reached(p), p.Waiting, p.Seen.Size)
 	if p.Waiting > 0 {
 		fmt.Fprintf(w, "       behind by %d acts, %d bytes of the first of them, and %v\n", p.Waiting, p.Bytes, (time.Duration(p.Behind) * time.Second))
 	}
@@ -421,7 +407,7 @@ func (doctorCmd) Run(a *app) error {
 		err := c.Long(a.ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {})
 		add("the ledger verifies", err == nil, fmt.Sprint(err))
 		for _, p := range v.Partners {
-			add("the link to "+string(p.Party)+" stands", p.Linked, cmpText(p.Reason, "start the node: entente serve"))
+			add("the way to "+string(p.Party)+" is open", p.Linked || p.Via != "" && p.Reason == "", cmpText(p.Reason, "start the node: entente serve"))
 			add("no receipt is overdue with "+string(p.Party), len(p.Overdue) == 0, "ask its registry: entente status")
 			add("the clock of "+string(p.Party)+" agrees with ours", p.Skew < 300 && p.Skew > -300, "set the wrong one right")
 		}

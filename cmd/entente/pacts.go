@@ -224,7 +224,7 @@ func (c *pactSign) Run(a *app) error {
 		}
 		if err := a.answer(v, func(w io.Writer) {
 			if v.Pact.ID == "" {
-				fmt.Fprintf(w, "Who answers there shows the card of %s with the code\n\n    %s\n\nOur own code is\n\n    %s\n\nRead each other the codes by telephone. If they are the same, sign with --code \"...\"\n", v.Partner, v.Code, v.Ours)
+				tellCodes(w, v)
 				return
 			}
 			if v.Partner != "" {

@@ -34,6 +34,7 @@ type releaseCmd struct {
 	Pact     string   `help:"The pact." required:""`
 	As       string   `help:"The officer who releases." default:"officer"`
 	Purpose  string   `help:"What it may be used for, as the pact names it." required:""`
+	To       []string `help:"A recipient; once for each. Default: every other party of the pact."`
 	Mark     string   `help:"Our marking, as it is stamped, such as 군사II급비밀." required:""`
 	Subject  string   `help:"As the pact names it." default:"defence"`
 	Kind     string   `help:"report, assessment, imagery or notice." default:"report"`
@@ -100,6 +101,9 @@ func (c *releaseCmd) draft() (release.Draft, error) {
 	}
 	if d.MediaType == "" {
 		d.MediaType = "application/octet-stream"
+	}
+	for _, p := range c.To {
+		d.To = append(d.To, act.Party(p))
 	}
 	for _, n := range c.From {
 		d.Lineage = append(d.Lineage, act.Lineage{Of: act.Number(n), How: "excerpt"})
