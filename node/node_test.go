@@ -5,11 +5,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,9 +166,28 @@ func (n *partyNode) until(t *testing.T, what string, ok func(*ledger.Tx) bool) {
 		select {
 		case <-grown:
 		case <-time.After(time.Until(deadline)):
-			t.Fatalf("%s: not reached: %s; link: %+v", n.Card.Party, what, n.Carriage.States())
+			t.Fatalf("%s: not reached: %s; links: %+v; letters: %+v; last entries: %s", n.Card.Party, what, n.Carriage.States(), n.Carriage.Post.States(), n.lately(t))
 		}
 	}
+}
+
+// lately tells the last entries of a ledger, for who must find out what went wrong.
+func (n *partyNode) lately(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		for e, err := range tx.Entries(max(0, tx.Size()-12)) {
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(&b, "\n%d %s %s -> %v %.300s", e.Index, e.Act.Kind, e.Act.From, e.Act.To, fmt.Sprintf("%+v", e.Act.Body))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	return b.String()
 }
 
 func (n *partyNode) receipted(t *testing.T, no act.Number) {

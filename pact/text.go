@@ -547,8 +547,9 @@ func seen(name string) string {
 // are spelled and named.
 func material(ledger []string, link act.Sum, seal []byte) []string {
 	all := []string{string(link[:]), string(seal)}
-	for _, v := range ledger {
-		all = append(all, v[strings.LastIndex(v, "+")+1:])
+	for _, v := range ledger { // name+hash+key, and base64 holds plus signs too
+		f := strings.SplitN(v, "+", 3)
+		all = append(all, f[len(f)-1])
 	}
 	return all
 }
