@@ -165,7 +165,7 @@ func (o *Post) Next(ctx context.Context, p act.Party, route []act.Party) ([]byte
 		return nil, err
 	}
 	defer c.mu.Unlock()
-	l, err := o.letter(ctx, c, p)
+	l, err := o.letter(ctx, c, p, route[1])
 	if err != nil || l == nil {
 		return nil, err
 	}
@@ -176,8 +176,8 @@ func (o *Post) Next(ctx context.Context, p act.Party, route []act.Party) ([]byte
 	return b.Bytes(), nil
 }
 
-// letter decides what there is to say to p, and remembers that it was said.
-func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*letter, error) {
+// letter decides what there is to say to p by way of hop, and remembers that it was said.
+func (o *Post) letter(ctx context.Context, c *correspondence, p, hop act.Party) (*letter, error) {
 	d, now := o.Direct, o.Direct.Now()
 	queued, err := o.queued(ctx, p)
 	if err != nil {
@@ -191,9 +191,13 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 	if !due && !c.owes && len(wants) == 0 && len(c.serve) == 0 {
 		return nil, nil
 	}
-	l := &letter{gives: c.take(parcelBlocks), room: maxGiven}
+	l := &letter{room: maxGiven}
 	if due {
 		if l.delivery, err = d.Next(ctx, p, c.heard.Next, c.heard.Seen.Head); err != nil {
+			return nil, err
+		}
+		// Asked after the acts were read: what was released for another way goes by that.
+		if via, err := d.via(ctx, p); err != nil || via != hop {
 			return nil, err
 		}
 		if err := o.grounds(ctx, &l.delivery, c.heard.Seen.Head); err != nil {
@@ -204,7 +208,7 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p act.Party) (*let
 	if len(wants) > 0 {
 		c.asked = now
 	}
-	c.owes = false
+	c.owes, l.gives = false, c.take(parcelBlocks)
 	l.statement = Statement{From: d.Own.Party, To: p, At: act.MomentOf(now), Want: wants}
 	l.statement.Next, l.statement.Seen, err = d.state(ctx, p)
 	return l, err

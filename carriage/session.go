@@ -245,6 +245,11 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 	if len(del.Acts) == 0 && d.Now().Sub(o.shown) < freshness && !o.shown.IsZero() {
 		return false, nil
 	}
+	// Asked again after the acts were read: what was released for another way goes by that.
+	if via, err := d.via(ctx, o.s.peer.Party); err != nil || via != "" {
+		o.away = true
+		return false, err
+	}
 	if err := o.s.w.writeJSON(kindActs, del); err != nil {
 		return false, err
 	}

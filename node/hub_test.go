@@ -387,7 +387,14 @@ func TestHubAndBack(t *testing.T) {
 		jp, _ := establish(t, "JP", net)
 		us, _ := establish(t, "US", net)
 		concludeThree(t, kr, jp, us)
-		defer func() { kr.stop(); jp.stop(); us.stop() }()
+		defer func() {
+			if t.Failed() {
+				t.Logf("JP: links %+v, letters %+v%s", jp.Carriage.States(), jp.Carriage.Post.States(), jp.lately(t))
+			}
+			kr.stop()
+			jp.stop()
+			us.stop()
+		}()
 		route := func(via act.Party) {
 			t.Helper()
 			for n, p := range map[*partyNode]act.Party{kr: "JP", jp: "KR"} {
