@@ -507,7 +507,7 @@ func (w *World) doPact() string {
 func (w *World) person(s *Side, name string, left, expires bool) error {
 	for _, p := range staff(s.party, w.began.AddDate(4, 0, 0)) {
 		if p.Name == name {
-			p.Left = left
+			p.Left, p.Until = left, act.MomentOf(later(p.Until.Time, s.now().AddDate(1, 0, 0)))
 			if expires {
 				p.Until = act.MomentOf(s.now().Add(time.Duration(w.rnd.IntN(72)) * time.Hour))
 			}
