@@ -74,7 +74,7 @@ func (w *World) hostileAct(kr, jp *Side) string {
 	k, by, must := act.ProductReleased, "officer", false
 	var body any = rel
 	what := pick(w.rnd, "release above the ceiling", "release of another subject", "release to nobody", "release in our series", "release under another text", "release by nobody", "release by one not notified",
-		"release without content", "release marked in our scheme", "release under a used number", "release as of next year", "receipt for nothing", "refusal of nothing", "reclassification of ours", "consent in our name", "withdrawal of our consent",
+		"release without content", "release marked in our scheme", "release under a used number", "release as of next year", "receipt for nothing", "refusal of nothing", "reclassification of ours", "reclassification of ours", "consent in our name", "withdrawal of our consent",
 		"loan of ours", "destruction of nothing", "asking for what it was not given", "unknown kind", "unknown kind that must be understood", "enrolment", "mandate", "dispute", "proposal of garbage", "step under no text", "asking twice")
 	switch what {
 	case "release above the ceiling":
@@ -106,6 +106,11 @@ func (w *World) hostileAct(kr, jp *Side) string {
 	case "refusal of nothing":
 		k, by, body = act.ActRefused, "", act.Refusal{Act: act.DigestOf([]byte("x")), Kind: act.ProductReleased, Because: []act.Reason{{Article: "x", Text: "x", Cure: "x"}}}
 	case "reclassification of ours":
+		for _, p := range theirs {
+			if rank(p.mark) == 2 {
+				number = p.body.Manifest.Number
+			}
+		}
 		k, body = act.ProductReclassified, act.Reclassification{Number: number, Mark: act.Mark{Party: kr.party, Text: marks[kr.party][0]}, Reason: "x"}
 	case "consent in our name":
 		k, body = act.ConsentGiven, act.Consent{Number: number, Deed: "copy", Purpose: "threat-assessment", Until: act.MomentOf(jp.now().AddDate(1, 0, 0)), Uses: 9}
