@@ -1038,6 +1038,9 @@ func (w *World) tables(s *Side) {
 			if _, got := cu.Received[s.party]; p.from != s.party && got != (p.received > 0) {
 				w.fail(28, "%s shows %s as received: %v", s, n, got)
 			}
+			if _, got := cu.Refused[s.party]; p.from != s.party && got != p.refused {
+				w.fail(18, "%s shows %s as refused: %v", s, n, got)
+			}
 			if _, got := cu.Received[s.other()]; p.from == s.party && got != (p.home > 0) {
 				w.fail(28, "%s shows a receipt of %s that its partner did not give", s, n)
 			}
