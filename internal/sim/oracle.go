@@ -43,6 +43,7 @@ type view struct {
 	products map[act.Number]*seen
 	consents map[act.Digest]*consent
 	disputed bool
+	refused  map[act.Digest]bool   // acts of the partner's that we refused
 	owed     map[act.Digest]string // releases of the partner's that must be refused, and why
 }
 
@@ -85,7 +86,7 @@ type consent struct {
 }
 
 func newView(own act.Party) *view {
-	return &view{own: own, persons: map[string]act.Person{}, notified: map[string]string{}, rows: map[act.Sum]*row{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, owed: map[act.Digest]string{}}
+	return &view{own: own, persons: map[string]act.Person{}, notified: map[string]string{}, rows: map[act.Sum]*row{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, owed: map[act.Digest]string{}, refused: map[act.Digest]bool{}}
 }
 
 func (v *view) size() int64 { return int64(len(v.acts)) }
@@ -100,7 +101,7 @@ func (v *view) row(text act.Sum) *row { return v.rows[text] }
 func (v *view) clone() *view {
 	c := *v
 	c.acts, c.sums, c.hashes, c.from, c.to = slices.Clip(v.acts), slices.Clip(v.sums), slices.Clip(v.hashes), slices.Clip(v.from), slices.Clip(v.to)
-	c.persons, c.notified, c.owed = maps.Clone(v.persons), maps.Clone(v.notified), maps.Clone(v.owed)
+	c.persons, c.notified, c.owed, c.refused = maps.Clone(v.persons), maps.Clone(v.notified), maps.Clone(v.owed), maps.Clone(v.refused)
 	c.rows, c.products, c.consents = map[act.Sum]*row{}, map[act.Number]*seen{}, map[act.Digest]*consent{}
 	for k, r := range v.rows {
 		n := *r
@@ -209,6 +210,10 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 	}
 	if b, ok := a.Body.(act.Refusal); ok && a.From == v.own {
 		delete(v.owed, b.Act)
+		if v.refused[b.Act] {
+			w.fail(28, "%s refused an act (%s) twice", s, b.Kind)
+		}
+		v.refused[b.Act] = true
 	}
 	if b, ok := a.Body.(act.Refusal); ok && a.From == v.own && !b.Kept {
 		v.from = append(v.from, b.Act) // what could not be taken in has its place all the same
