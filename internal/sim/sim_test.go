@@ -18,7 +18,7 @@ import (
 // The flags of cmd/entente-sim, which builds this test and runs it: only a test
 // may own the randomness of the crypto packages.
 var (
-	seeds = flag.Uint64("seeds", 16, "how many worlds")
+	seeds = flag.Uint64("seeds", 5, "how many worlds")
 	from  = flag.Uint64("from", 1, "the seed of the first")
 	steps = flag.Int("steps", 200, "steps of a world")
 	only  = flag.Bool("only-find", false, "stop at the first failure, and do not shrink it")
@@ -78,7 +78,7 @@ func TestWorlds(t *testing.T) {
 // roots of both ledgers at its end.
 func TestRepeats(t *testing.T) {
 	cfg := config(t)
-	for seed := range uint64(6) {
+	for seed := range uint64(3) {
 		one := sim.Run(cfg, seed, sim.Plan(seed, 120))
 		other := sim.Run(cfg, seed, sim.Plan(seed, 120))
 		if !bytes.Equal(one.History, other.History) || !bytes.Contains(one.History, []byte(", root ")) {
