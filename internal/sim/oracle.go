@@ -811,6 +811,13 @@ func (w *World) heal() {
 // settleCopies does what people do when a folder was restored or run twice: the
 // copy whose ledger the partner holds goes on, the newest one if any may.
 func (w *World) settleCopies() {
+	if a, b := w.sides[0], w.sides[1]; a.newest != nil && b.newest != nil {
+		for _, s := range w.sides[:2] { // both were restored: what either has seen may be in the other's newest copy alone
+			s.stop()
+			s.put(s.newest)
+			s.newest = nil
+		}
+	}
 	for _, s := range w.sides[:2] {
 		if !s.doubt {
 			continue
