@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -558,6 +559,7 @@ func TestStandingMissing(t *testing.T) {
 			}
 			numbers = append(numbers, slip.Number)
 		}
+		slices.Sort(numbers) // as they are asked for: the first stands before the others
 		if err := kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
 			cu, _, err := kr.Catalogue.Product(tx, numbers[0])
 			if err == nil {
