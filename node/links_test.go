@@ -582,3 +582,47 @@ func TestStandingMissing(t *testing.T) {
 		jp.stop()
 	})
 }
+
+// TestParkedByHub: a partner that is reached by a hub is parked like any other, by
+// the sender or by the recipient. The hub's own link stands meanwhile.
+func TestParkedByHub(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, _ := establish(t, "JP", net)
+		us, _ := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		for _, x := range []struct{ who, with *partyNode }{{kr, jp}, {jp, kr}} {
+			ask := desk.HouseAsk{Kind: act.PartnerParked, As: "officer", Party: x.with.Card.Party, Reason: "a drill"}
+			if err := x.who.c.Post(t.Context(), "/v1/house", ask, new(desk.GrantView)); err != nil {
+				t.Fatal(err)
+			}
+			slip, err := kr.c.Release(t.Context(), draftThree("JP"), strings.NewReader("a report"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			if err := kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+				cu, _, err := kr.Catalogue.Product(tx, slip.Number)
+				if len(cu.Received) > 0 {
+					t.Errorf("%s parked %s, and it was carried", x.who.Card.Party, x.with.Card.Party)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range x.who.status(t).Partners {
+				if (p.Party == "US") != p.Linked || p.Party == x.with.Card.Party && !strings.Contains(p.Reason, "a drill") {
+					t.Errorf("%s reads: %+v", x.who.Card.Party, p)
+				}
+			}
+			ask.Kind = act.PartnerResumed
+			if err := x.who.c.Post(t.Context(), "/v1/house", ask, new(desk.GrantView)); err != nil {
+				t.Fatal(err)
+			}
+			kr.receipted(t, slip.Number)
+		}
+		for _, n := range []*partyNode{kr, jp, us} {
+			n.stop()
+		}
+	})
+}
