@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"strings"
 	"time"
 	"unicode"
@@ -233,12 +234,37 @@ func (o *Post) Held(tx *ledger.Tx) (all []vault.Digest, err error) {
 	return all, nil
 }
 
+// Relayed is what a hub's officer is told of the parcels of others.
+type Relayed struct {
+	Held   int64           `json:"held"`
+	Bytes  int64           `json:"bytes"`
+	Passed map[int64]int64 `json:"passed,omitempty"` // since the start: size → parcels; 0: of no size on the ladder
+}
+
+// Relayed counts the parcels of others that are held here, and that were passed on.
+func (o *Post) Relayed(tx *ledger.Tx) (r Relayed, err error) {
+	for row, err := range tx.Scan(tableLoad, nil, nil) {
+		var l load
+		if err == nil {
+			err = json.Unmarshal(row.Value, &l)
+		}
+		if err != nil {
+			return r, fmt.Errorf("counting held parcels: %w", err)
+		}
+		r.Held, r.Bytes = r.Held+l.Count, r.Bytes+l.Bytes
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	r.Passed = maps.Clone(o.relayed)
+	return r, nil
+}
+
 // Offer is one step of carrying to hop: the next parcel that goes there, and what to do
 // once it has been kept there. It is nil when there is none.
 func (o *Post) Offer(ctx context.Context, hop act.Party) (b []byte, done func(context.Context) error, err error) {
 	at, h, b, err := o.first(ctx, hop)
 	if err != nil || at != nil {
-		return b, func(ctx context.Context) error { return o.passed(ctx, hop, at, h) }, err
+		return b, func(ctx context.Context) error { o.countPassed(h.Size); return o.passed(ctx, hop, at, h) }, err
 	}
 	by, err := o.by(ctx, hop)
 	for _, p := range by {
@@ -248,6 +274,18 @@ func (o *Post) Offer(ctx context.Context, hop act.Party) (b []byte, done func(co
 		}
 	}
 	return nil, nil, err
+}
+
+func (o *Post) countPassed(size int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.relayed == nil {
+		o.relayed = make(map[int64]int64)
+	}
+	if SizeClass(size) != size { // who hands us parcels chooses their sizes, and must not fill this
+		size = 0
+	}
+	o.relayed[size]++
 }
 
 // by lists the partners that are reached by way of hop.

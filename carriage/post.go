@@ -38,7 +38,8 @@ type Post struct {
 
 	mu      sync.Mutex
 	with    map[act.Party]*correspondence
-	changed chan struct{} // closed when there may be more to write
+	relayed map[int64]int64 // size → parcels of others that were passed on
+	changed chan struct{}   // closed when there may be more to write
 }
 
 // correspondence is what is known of one partner. Only heard outlives the process: what

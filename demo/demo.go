@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -26,17 +27,19 @@ import (
 
 // Options are what Run is told.
 type Options struct {
-	Dir   string // of both nodes; kept, and resumed
-	Exe   string // the program itself
-	Once  bool   // end after the summary
-	Scene int64  // bytes of the generated scene
-	Out   io.Writer
-	Live  bool // Out is a terminal
+	Dir     string // of all nodes; kept, and resumed
+	Exe     string // the program itself
+	Once    bool   // end after the summary
+	Scene   int64  // bytes of the generated scene
+	Hub     bool   // show the arrangement of 2014 beside the pact of 2016
+	Reports int    // how many reports go each way of Hub
+	Out     io.Writer
+	Live    bool // Out is a terminal
 }
 
 const pactID = act.PactID("kr-jp-2016")
 
-// side is one of the two.
+// side is one party.
 type side struct {
 	party act.Party
 	city  string
@@ -48,13 +51,15 @@ type side struct {
 	cmd   *exec.Cmd
 	leash io.Closer
 	code  string
-	have  map[string]bool // titles released on an earlier run
+	have  map[string]act.Number // released on an earlier run, by title
 }
 
 // run is one run of the demo.
 type run struct {
 	Options
 	kr, jp *side
+	us     *side   // of Hub alone
+	sides  []*side // all of them
 	began  time.Time
 	step   time.Time
 }
@@ -63,8 +68,15 @@ type run struct {
 func Run(ctx context.Context, o Options) (err error) {
 	r := &run{Options: o, began: time.Now(),
 		kr: &side{party: "KR", city: "Seoul", mark: "군사II급비밀"}, jp: &side{party: "JP", city: "Tokyo", mark: "極秘"}}
+	r.sides = []*side{r.kr, r.jp}
+	steps := []func(context.Context) error{r.start, r.conclude, r.refusal, r.share, r.summary}
+	if o.Hub {
+		r.us = &side{party: "US", city: "Washington", mark: "SECRET"}
+		r.sides = append(r.sides, r.us)
+		steps = []func(context.Context) error{r.start, r.conclude, r.concludeThree, r.compare, r.summaryThree}
+	}
 	defer func() { err = errors.Join(err, r.stop()) }()
-	for _, f := range []func(context.Context) error{r.start, r.conclude, r.refusal, r.share, r.summary} {
+	for _, f := range steps {
 		if err := f(ctx); err != nil {
 			if ctx.Err() != nil {
 				return nil
@@ -75,7 +87,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Once {
 		return nil
 	}
-	r.say("Both nodes run until this is stopped (Ctrl-C).")
+	r.say("The nodes run until this is stopped (Ctrl-C).")
 	<-ctx.Done()
 	return nil
 }
@@ -97,16 +109,19 @@ func (r *run) progress(format string, args ...any) {
 	}
 }
 
-// start makes both nodes, if need be, and starts a process for each.
+// start makes the nodes, if need be, and starts a process for each.
 func (r *run) start(ctx context.Context) error {
 	r.step = time.Now()
 	if err := os.MkdirAll(filepath.Join(r.Dir, "keys"), 0o700); err != nil {
 		return fmt.Errorf("making the demo's folder: %w", err)
 	}
-	for _, s := range []*side{r.kr, r.jp} {
+	for _, s := range r.sides {
 		s.dir, s.key = filepath.Join(r.Dir, strings.ToLower(s.city)), filepath.Join(r.Dir, "keys", strings.ToLower(s.city))
 		if _, err := os.Stat(filepath.Join(s.dir, "node.json")); errors.Is(err, os.ErrNotExist) {
 			args := []string{"init", string(s.party)}
+			if s == r.us {
+				args = append(args, "--pact", string(arrangement))
+			}
 			if _, err := os.Stat(s.key); errors.Is(err, os.ErrNotExist) {
 				args = append(args, "--new-key")
 			}
@@ -119,7 +134,11 @@ func (r *run) start(ctx context.Context) error {
 			return err
 		}
 	}
-	r.did("both nodes run: %s is process %d, %s is process %d; nothing stands between them", r.kr.city, r.kr.cmd.Process.Pid, r.jp.city, r.jp.cmd.Process.Pid)
+	var each []string
+	for _, s := range r.sides {
+		each = append(each, fmt.Sprintf("%s is process %d", s.city, s.cmd.Process.Pid))
+	}
+	r.did("the nodes run: %s; nothing else stands between them", strings.Join(each, ", "))
 	return nil
 }
 
@@ -193,7 +212,7 @@ func (r *run) until(ctx context.Context, what string, ok func() (bool, error)) e
 }
 
 func (r *run) stop() (err error) {
-	for _, s := range []*side{r.kr, r.jp} {
+	for _, s := range r.sides {
 		if s.cmd == nil || s.cmd.Process == nil {
 			continue
 		}
@@ -209,7 +228,7 @@ func (r *run) stop() (err error) {
 // conclude compares the codes and takes the pact into force.
 func (r *run) conclude(ctx context.Context) error {
 	for _, x := range []struct{ own, other *side }{{r.kr, r.jp}, {r.jp, r.kr}} {
-		in, err := x.own.inForce(ctx)
+		in, err := x.own.inForce(ctx, pactID)
 		if err != nil {
 			return err
 		}
@@ -226,7 +245,7 @@ func (r *run) conclude(ctx context.Context) error {
 		r.did("%s pins the keys of %s, signs %s and notifies", x.own.city, x.other.city, pactID)
 	}
 	for _, s := range []*side{r.kr, r.jp} {
-		if err := r.until(ctx, "the pact is in force in "+s.city, func() (bool, error) { return s.inForce(ctx) }); err != nil {
+		if err := r.until(ctx, "the pact is in force in "+s.city, func() (bool, error) { return s.inForce(ctx, pactID) }); err != nil {
 			return err
 		}
 	}
@@ -234,13 +253,13 @@ func (r *run) conclude(ctx context.Context) error {
 	return nil
 }
 
-func (s *side) inForce(ctx context.Context) (bool, error) {
+func (s *side) inForce(ctx context.Context, id act.PactID) (bool, error) {
 	var all []desk.PactView
 	if err := s.c.Get(ctx, "/v1/pacts", &all); err != nil {
 		return false, err
 	}
 	for _, p := range all {
-		if p.ID == pactID && pact.Phase(p.Phase).Transfers() {
+		if p.ID == id && pact.Phase(p.Phase).Transfers() {
 			return true, nil
 		}
 	}
@@ -267,15 +286,8 @@ func (s *side) draft(title, kind, subject string) release.Draft {
 
 // share sends everything, both ways. What an earlier run released is not sent again.
 func (r *run) share(ctx context.Context) error {
-	for _, s := range []*side{r.kr, r.jp} {
-		var out []product.Custody
-		if err := s.c.Get(ctx, desk.Path("/v1/products", "box", "out"), &out); err != nil {
-			return err
-		}
-		s.have = map[string]bool{}
-		for _, cu := range out {
-			s.have[cu.Manifest.Title] = true
-		}
+	if err := r.earlier(ctx); err != nil {
+		return err
 	}
 	events, err := Events(time.Date(2016, 11, 23, 0, 0, 0, 0, time.UTC))
 	if err != nil {
@@ -316,9 +328,24 @@ func (r *run) share(ctx context.Context) error {
 	return r.settle(ctx)
 }
 
+// earlier reads what an earlier run released.
+func (r *run) earlier(ctx context.Context) error {
+	for _, s := range r.sides {
+		var out []product.Custody
+		if err := s.c.Get(ctx, desk.Path("/v1/products", "box", "out"), &out); err != nil {
+			return err
+		}
+		s.have = map[string]act.Number{}
+		for _, cu := range out {
+			s.have[cu.Manifest.Title] = cu.Manifest.Number
+		}
+	}
+	return nil
+}
+
 // release releases a draft, unless an earlier run did. It returns 1 when it did now.
 func (s *side) release(ctx context.Context, d release.Draft, content io.Reader) (int, error) {
-	if s.have[d.Title] {
+	if s.have[d.Title] != "" {
 		return 0, nil
 	}
 	if _, err := s.c.Release(ctx, d, content); err != nil {
@@ -416,21 +443,10 @@ func (r *run) read(ctx context.Context) error {
 
 // summary verifies both ledgers and compares them.
 func (r *run) summary(ctx context.Context) error {
-	var views [2]desk.StatusView
-	for i, s := range []*side{r.kr, r.jp} {
-		if err := s.c.Long(ctx, "/v1/verify", nil, new(act.Head), func(done, all int64) { r.progress("%s verifies: %d of %d", s.city, done, all) }); err != nil {
-			return fmt.Errorf("the ledger of %s: %w", s.city, err)
-		}
-		// Whatever was entered last must have been carried before the two can agree.
-		err := r.until(ctx, s.city+" has sent everything", func() (bool, error) {
-			err := s.c.Get(ctx, "/v1/status", &views[i])
-			return err == nil && len(views[i].Partners) == 1 && views[i].Partners[0].Waiting == 0, err
-		})
-		if err != nil {
-			return err
-		}
+	views, err := r.verify(ctx)
+	if err != nil {
+		return err
 	}
-	r.did("both ledgers verify")
 	same, err := r.agree(ctx)
 	if err != nil {
 		return err
@@ -440,11 +456,38 @@ func (r *run) summary(ctx context.Context) error {
 	r.say("content     %.1f MB", float64(kr.Bytes)/1e6)
 	r.say("receipts    %d of %d", kr.Receipts+jp.Receipts, kr.Out+jp.Out)
 	r.say("ledgers     %s %d entries, %s %d entries; verified; in agreement on %d products", r.kr.city, kr.Ledger.Size, r.jp.city, jp.Ledger.Size, same)
+	return r.links(ctx)
+}
+
+// verify verifies every ledger, and waits until each has sent everything.
+func (r *run) verify(ctx context.Context) (views []desk.StatusView, err error) {
+	for _, s := range r.sides {
+		var v desk.StatusView
+		if err := s.c.Long(ctx, "/v1/verify", nil, new(act.Head), func(done, all int64) { r.progress("%s verifies: %d of %d", s.city, done, all) }); err != nil {
+			return nil, fmt.Errorf("the ledger of %s: %w", s.city, err)
+		}
+		// Whatever was entered last must have been carried before they can agree.
+		err := r.until(ctx, s.city+" has sent everything", func() (bool, error) {
+			v = desk.StatusView{}
+			err := s.c.Get(ctx, "/v1/status", &v)
+			return err == nil && !slices.ContainsFunc(v.Partners, func(p desk.PartnerView) bool { return p.Waiting != 0 }), err
+		})
+		if err != nil {
+			return nil, err
+		}
+		views = append(views, v)
+	}
+	r.did("the ledgers verify")
+	return views, nil
+}
+
+// links ends the summary with a way to each desk.
+func (r *run) links(ctx context.Context) error {
 	r.say("took        %.1f s", time.Since(r.began).Seconds())
 	if r.Once {
 		return nil // a link would lead to a node that has stopped
 	}
-	for _, s := range []*side{r.kr, r.jp} {
+	for _, s := range r.sides {
 		var v map[string]string
 		if err := s.c.Post(ctx, "/v1/link", map[string]string{"as": "analyst"}, &v); err != nil {
 			return err
@@ -454,30 +497,31 @@ func (r *run) summary(ctx context.Context) error {
 	return nil
 }
 
-// agree compares what both sides say of every product.
+// agree compares what the sender and each recipient say of every product.
 func (r *run) agree(ctx context.Context) (same int, err error) {
-	said := [2]map[act.Number]string{}
-	for i, s := range []*side{r.kr, r.jp} {
+	said := map[act.Party]map[act.Number]string{}
+	holders := map[act.Number][]act.Party{}
+	for _, s := range r.sides {
 		var all []product.Custody
 		if err := s.c.Get(ctx, "/v1/products", &all); err != nil {
 			return 0, err
 		}
-		said[i] = map[act.Number]string{}
+		said[s.party] = map[act.Number]string{}
 		for _, cu := range all {
 			b, err := json.Marshal([]any{cu.Manifest, cu.Seal, cu.Released})
 			if err != nil {
 				return 0, err
 			}
-			said[i][cu.Manifest.Number] = string(b)
+			said[s.party][cu.Manifest.Number] = string(b)
+			holders[cu.Manifest.Number] = append([]act.Party{cu.Manifest.Originator}, cu.Manifest.Recipients...)
 		}
 	}
-	for n, what := range said[0] {
-		if said[1][n] != what {
-			return 0, fmt.Errorf("the two ledgers disagree on %s", n)
+	for n, all := range holders {
+		for _, s := range r.sides {
+			if what, ok := said[s.party][n]; ok != slices.Contains(all, s.party) || ok && what != said[all[0]][n] {
+				return 0, fmt.Errorf("the ledgers of %s and %s disagree on %s", all[0], s.party, n)
+			}
 		}
 	}
-	if len(said[0]) != len(said[1]) {
-		return 0, fmt.Errorf("the two ledgers hold %d and %d products", len(said[0]), len(said[1]))
-	}
-	return len(said[0]), nil
+	return len(holders), nil
 }

@@ -341,6 +341,7 @@ type StatusView struct {
 	Fetching map[act.Number]carriage.Progress `json:"fetching,omitempty"`
 	Stored   Stored                           `json:"stored"`
 	Turned   map[string]uint64                `json:"turned,omitempty"` // callers turned away, by the limit that they met
+	Relayed  carriage.Relayed                 `json:"relayed"`          // parcels of others
 }
 
 func (s *Server) status(r *http.Request) (any, error) { return s.Status(r) }
@@ -357,6 +358,9 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 			return err
 		}
 		if v.Pacts, err = s.pactViews(tx); err != nil {
+			return err
+		}
+		if v.Relayed, err = s.Carriage.Post.Relayed(tx); err != nil {
 			return err
 		}
 		partners, err := s.Catalogue.Partners(tx)

@@ -12,9 +12,11 @@ import (
 )
 
 type demoCmd struct {
-	Folder string `help:"Folder of both nodes. Run again, it goes on there." type:"path"`
-	Once   bool   `help:"End after the summary."`
-	Scene  int64  `help:"Size of the generated scene, in MiB. 0: none." default:"64"`
+	Folder  string `help:"Folder of the nodes. Run again, it goes on there." type:"path"`
+	Once    bool   `help:"End after the summary."`
+	Scene   int64  `help:"Size of the generated scene, in MiB. 0: none." default:"64"`
+	Hub     bool   `help:"Run Washington too, and show the arrangement of 2014 beside the pact of 2016, with the time each takes."`
+	Reports int    `help:"With --hub: how many reports go each way." default:"20"`
 }
 
 // Run runs the demo with this very program.
@@ -29,13 +31,16 @@ func (c *demoCmd) Run(a *app) error {
 			return err
 		}
 		c.Folder = filepath.Join(cache, "entente-demo")
+		if c.Hub {
+			c.Folder += "-hub"
+		}
 	}
 	f, ok := a.out.(*os.File)
 	out := a.out
 	if a.JSON {
 		out, ok = lines{json.NewEncoder(a.out)}, false
 	}
-	return demo.Run(a.ctx, demo.Options{Dir: c.Folder, Exe: exe, Once: c.Once, Scene: c.Scene << 20, Out: out, Live: ok && term.IsTerminal(int(f.Fd()))})
+	return demo.Run(a.ctx, demo.Options{Dir: c.Folder, Exe: exe, Once: c.Once, Scene: c.Scene << 20, Hub: c.Hub, Reports: c.Reports, Out: out, Live: ok && term.IsTerminal(int(f.Fd()))})
 }
 
 // lines writes each line that it is given as JSON.

@@ -226,6 +226,9 @@ func (statusCmd) Run(a *app) error {
 			for i := range v.Partners {
 				tellPartner(w, &v.Partners[i])
 			}
+			if x := v.Relayed; x.Held > 0 || len(x.Passed) > 0 {
+				fmt.Fprintf(w, "hub    %d parcels of others are held, %d bytes; passed on since the start, by size: %v\n", x.Held, x.Bytes, x.Passed)
+			}
 			for n, p := range v.Fetching {
 				fmt.Fprintf(w, "comes  %s %d%%\n", n, 100*p.Done/max(1, p.All))
 			}
