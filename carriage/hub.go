@@ -389,9 +389,11 @@ func (s *session) sendParcels(ctx context.Context) error {
 		select {
 		case k := <-s.kept:
 			wait.Stop()
-			o.Answered(ctx, s.peer.Party, b, k)
+			if err := o.Answered(ctx, s.peer.Party, b, k); err != nil {
+				return err
+			}
 		case <-wait.C: // it breaks the silence, and answers no parcel
-			o.Answered(ctx, s.peer.Party, b, Kept{Refused: "it does not answer"})
+			o.notKept(ctx, s.peer.Party, b, "it does not answer")
 			return fmt.Errorf("%s does not say whether it keeps a parcel", s.peer.Party)
 		case <-ctx.Done():
 			wait.Stop()
@@ -403,19 +405,26 @@ func (s *session) sendParcels(ctx context.Context) error {
 	}
 }
 
-// Answered hears what hop says of a parcel that was offered to it. When it does not
-// take one of ours, the officer is told.
-func (o *Post) Answered(ctx context.Context, hop act.Party, b []byte, k Kept) {
-	if k.Refused == "" {
-		return
+// Answered is the step that hears what hop says of a parcel that was offered to it.
+func (o *Post) Answered(ctx context.Context, hop act.Party, b []byte, k Kept) error {
+	if out, _, err := ReadOuter(bytes.NewReader(b)); err != nil || out.Number != k.Number {
+		return errors.Join(err, fmt.Errorf("%s answers another parcel than the one that it was given", hop))
 	}
+	if k.Refused != "" {
+		o.notKept(ctx, hop, b, plain(k.Refused))
+	}
+	return nil
+}
+
+// notKept tells the officer why hop does not take a parcel, if it is one of ours.
+func (o *Post) notKept(ctx context.Context, hop act.Party, b []byte, why string) {
 	out, _, err := ReadOuter(bytes.NewReader(b))
 	if err != nil || out.From() != o.Direct.Own.Party {
-		o.Direct.Log.Warn("a parcel was refused", "number", k.Number, "by", string(hop), "why", plain(k.Refused))
+		o.Direct.Log.Warn("a parcel was refused", "number", out.Number, "by", string(hop), "why", why)
 		return
 	}
 	if c, err := o.hold(ctx, out.To()); err == nil {
-		c.state.Trouble = fmt.Sprintf("%s refuses to pass parcels on: %s", hop, plain(k.Refused))
+		c.state.Trouble = fmt.Sprintf("%s does not take our parcels: %s", hop, why)
 		c.mu.Unlock()
 	}
 }

@@ -372,9 +372,21 @@ func TestHubAbused(t *testing.T) {
 			t.Errorf("%d bytes are offered after one that was lost: %v", len(b), err)
 		}
 		hand("ZZ", next, true)
-		post.Answered(t.Context(), "US", next, carriage.Kept{Refused: "x"}) // not ours: no officer is told
-		if st := post.States(); st["JP"].Trouble != "" || st["KR"].Trouble != "" {
-			t.Errorf("%+v", st)
+		out, _, err := carriage.ReadOuter(bytes.NewReader(next))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := post.Answered(t.Context(), "JP", next, carriage.Kept{Number: strings.Repeat("0", len(out.Number))}); err == nil {
+			t.Error("an answer to another parcel counts")
+		}
+		for n, told := range map[*partyNode]bool{us: false, kr: true} { // it is KR's: only its officer is told
+			post := n.Carriage.Post
+			if err := post.Answered(t.Context(), "US", next, carriage.Kept{Number: out.Number, Refused: "no\x1b[2J"}); err != nil {
+				t.Error(err)
+			}
+			if got := post.States()["JP"].Trouble; (got != "") != told || strings.Contains(got, "\x1b") {
+				t.Errorf("%s: %q", n.Card.Party, got)
+			}
 		}
 	})
 }
