@@ -211,6 +211,14 @@ func (r *run) passOn(ctx context.Context, title string, of act.Number) (act.Numb
 	}); err != nil {
 		return "", false, err
 	}
+	// Tokyo rules on it too, and refuses for good what comes before the consent.
+	if err := r.until(ctx, "the consent is in "+r.jp.city, func() (bool, error) {
+		var v desk.StatusView
+		err := r.kr.c.Get(ctx, "/v1/status", &v)
+		return !slices.ContainsFunc(v.Partners, func(p desk.PartnerView) bool { return p.Waiting != 0 }), err
+	}); err != nil {
+		return "", false, err
+	}
 	var content bytes.Buffer
 	if err := r.us.c.Open(ctx, desk.OpenAsk{Number: of, As: "analyst"}, &content, func(desk.Opened) {}); err != nil {
 		return "", false, fmt.Errorf("%s reads %s: %w", r.us.city, of, err)
