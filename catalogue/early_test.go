@@ -78,8 +78,11 @@ func TestEarly(t *testing.T) {
 				if row.Life.Signed["JP"] != at || row.Life.Signed["KR"] != at || len(row.Life.Signed) != 2 {
 					t.Errorf("proposed at place %d: signed %v", place, row.Life.Signed)
 				}
-				early, _, err := tx.Last(ledger.FoldPrefix+"early", nil, nil)
-				if len(early.Key) > 0 {
+				early, waits, err := tx.Last(ledger.FoldPrefix+"early", nil, nil)
+				if err != nil {
+					return err
+				}
+				if waits {
 					t.Errorf("proposed at place %d: %q still waits", place, early.Key)
 				}
 				b, err = catalogue.Dump(tx)

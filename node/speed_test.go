@@ -383,8 +383,11 @@ func bareOpen(name string) error {
 	g, buf, dec := bareGCM(), make([]byte, bareBlock+28), make([]byte, 0, bareBlock)
 	for {
 		n, err := io.ReadFull(in, buf)
-		if n == 0 {
+		if n == 0 && err == io.EOF {
 			return nil
+		}
+		if err != nil && err != io.ErrUnexpectedEOF {
+			return err
 		}
 		if dec, err = g.Open(dec[:0], nil, buf[:n], nil); err != nil {
 			return err
