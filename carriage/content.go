@@ -81,6 +81,24 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 			return err
 		}
 	}
+	if err := s.takeBlocks(in, a, blocks); err != nil {
+		return err
+	}
+	if err := in.Keep(ctx); err != nil {
+		return err
+	}
+	point.At("after fetching content")
+	s.d.fetched(a.Number, 0, 0)
+	return s.d.Intake.Arrived(ctx, a.Number)
+}
+
+// takeBlocks reads what is missing. A block is checked and written while the
+// next one is on its way; it returns when all that it read is written.
+func (s *session) takeBlocks(in *vault.Incoming, a catalogue.Awaited, blocks vault.Blocks) (err error) {
+	written := make(chan error, 1)
+	written <- nil
+	defer func() { err = errors.Join(err, <-written) }()
+	var spare []byte
 	for i := in.Next(); i < len(blocks.Leaves); i++ {
 		b, err := s.answer(kindBlock)
 		if err != nil {
@@ -89,17 +107,15 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 		if len(b) < 4 || binary.BigEndian.Uint32(b) != uint32(i) {
 			return errFrame
 		}
-		if err := in.Write(i, b[4:]); err != nil {
+		if err := <-written; err != nil {
+			written <- nil
 			return err
 		}
-		s.d.fetched(a.Number, int64(i+1)*vault.BlockSize, blocks.Size)
+		s.w.buf, spare = spare, s.w.buf // b stays as it is until it is written
+		go func() { written <- in.Write(i, b[4:]) }()
+		s.d.fetched(a.Number, int64(i)*vault.BlockSize, blocks.Size)
 	}
-	if err := in.Keep(ctx); err != nil {
-		return err
-	}
-	point.At("after fetching content")
-	s.d.fetched(a.Number, 0, 0)
-	return s.d.Intake.Arrived(ctx, a.Number)
+	return nil
 }
 
 func (s *session) blocks(a catalogue.Awaited) (vault.Blocks, error) {
@@ -168,17 +184,24 @@ func (s *session) serveWant(ctx context.Context) error {
 }
 
 func (s *session) give(ctx context.Context, w want) error {
+	var leaves []byte
 	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		ok, err := s.d.Catalogue.ReleasedTo(tx, w.Number, w.Vault, s.peer.Party)
 		if err == nil && !ok {
 			err = fmt.Errorf("%s asks for content that was not released to it", s.peer.Party)
+		}
+		if err == nil && w.From == -1 {
+			leaves, err = tx.Get(vault.Leaves, w.Vault[:])
 		}
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if w.From == -1 {
+	if leaves != nil {
+		return s.w.write(kindBlocks, leaves)
+	}
+	if w.From == -1 { // what stands in the ledger's rows has no row of its tree
 		blocks, err := s.d.Vault.Blocks(ctx, vault.Digest(w.Vault))
 		if err != nil {
 			return err

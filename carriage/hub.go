@@ -91,11 +91,11 @@ func (o *Post) holdFor(ctx context.Context, hop act.Party, out Outer, b []byte) 
 	}
 	h := held{From: out.From(), Hop: hop, Number: out.Number, Size: int64(len(b)), At: act.MomentOf(d.Now())}
 	if len(b) > vault.Inline {
-		digest, _, err := d.Vault.Put(ctx, "p-"+string(hop)+"-"+out.Number, bytes.NewReader(b))
+		tree, err := d.Vault.Put(ctx, "p-"+string(hop)+"-"+out.Number, bytes.NewReader(b))
 		if err != nil {
 			return err
 		}
-		sum := act.Sum(digest)
+		sum := act.Sum(tree.Digest())
 		h.Vault = &sum
 	}
 	defer o.wake()

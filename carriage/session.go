@@ -292,7 +292,12 @@ func (s *session) idleUntil(ctx context.Context, grown, changed <-chan struct{})
 
 // receive takes in what the partner sends.
 func (s *session) receive(ctx context.Context) error {
-	if err := s.answerTook(ctx); err != nil {
+	next, at, err := s.d.state(ctx, s.peer.Party)
+	if err != nil {
+		return err
+	}
+	s.told = at.Head
+	if err := s.w.writeJSON(kindTook, took{next, at}); err != nil {
 		return err
 	}
 	for {
@@ -363,12 +368,21 @@ func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
 }
 
 func (s *session) answerTook(ctx context.Context) error {
-	next, at, err := s.d.state(ctx, s.peer.Party)
+	var t took
+	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := s.d.Catalogue.Partner(tx, s.peer.Party)
+		if err != nil {
+			return err
+		}
+		t.Next = partner.Received
+		t.Seen.Head, err = tx.PeerHead(s.peer.Party) // the checkpoint itself came a moment ago
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	s.told = at.Head
-	return s.w.writeJSON(kindTook, took{next, at})
+	s.told = t.Seen.Head
+	return s.w.writeJSON(kindTook, t)
 }
 
 func (s *session) part(kind, text string) { _ = s.w.writeJSON(kindBye, bye{kind, text}) }

@@ -2,6 +2,7 @@ package reading
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -109,7 +110,7 @@ func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, err
 				to = []act.Party{f.Manifest.Originator}
 			}
 			gone = &f.Custody.Seal.Vault
-			if err := tx.Delete(vault.Table, gone[:]); err != nil {
+			if err := errors.Join(tx.Delete(vault.Table, gone[:]), tx.Delete(vault.Leaves, gone[:])); err != nil {
 				return err
 			}
 			s, err = r.Catalogue.Statement(tx, r.Now(), act.ProductDestroyed, act.Certificate{Number: n, Vault: *gone, Person: d.As, Method: d.Method, Witness: d.Witness, Copies: len(f.Custody.Copies)}, to...)

@@ -248,7 +248,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 	if err != nil {
 		return Slip{}, err
 	}
-	sealed, inline, err := o.seal(ctx, d, c, content)
+	sealed, row, err := o.seal(ctx, d, c, content)
 	if err != nil {
 		return Slip{}, fmt.Errorf("sealing %s: %w", n, err)
 	}
@@ -268,10 +268,8 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 			return &Refused{now.ruling}
 		}
 		slip.Ruling = now.ruling
-		if inline != nil {
-			if err := tx.Put(vault.Table, sealed.Vault[:], inline); err != nil {
-				return err
-			}
+		if err := tx.Put(row.table, sealed.Vault[:], row.bytes); err != nil {
+			return err
 		}
 		slip.Entry, err = o.enter(ctx, tx, kind, d.As, c.manifest, act.Release{Manifest: c.manifest, Seal: sealed, Text: now.row.Text, Basis: basis(now.ruling), Mandate: d.Mandate, Consents: now.spends})
 		return err
@@ -296,14 +294,21 @@ func (o *Office) first(ctx context.Context, d Draft) (n act.Number, c considered
 	return n, c, o.denied(ctx, d.As, n, d.Purpose, err)
 }
 
-// seal seals content into the vault or, when it is small, returns the sealed
-// bytes, which are to be put into the ledger's rows with the act.
-func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Reader) (act.Seal, []byte, error) {
+// beside is what the ledger's rows keep of sealed content, written with its act:
+// the bytes themselves when they are small, else their tree.
+type beside struct {
+	table string
+	bytes []byte
+}
+
+// seal seals content into the vault or, when it is small, into the row that is
+// to be written with the act.
+func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Reader) (act.Seal, beside, error) {
 	var to []seal.Key
 	for _, p := range c.partners {
 		pub, err := seal.ParsePublicKey(p.Card.Seal)
 		if err != nil {
-			return act.Seal{}, nil, err
+			return act.Seal{}, beside{}, err
 		}
 		to = append(to, seal.Key{Party: string(p.Card.Party), Public: pub})
 	}
@@ -317,32 +322,32 @@ func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Rea
 	defer clear(first)
 	n, err := io.ReadFull(content, first)
 	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return act.Seal{}, nil, fmt.Errorf("reading the content: %w", err)
+		return act.Seal{}, beside{}, fmt.Errorf("reading the content: %w", err)
 	}
 	if err != nil {
 		var b bytes.Buffer
 		opt.SegmentSize = len(first)
 		closed, err := seal.Close(&b, bytes.NewReader(first[:n]), opt)
 		if err != nil {
-			return act.Seal{}, nil, err
+			return act.Seal{}, beside{}, err
 		}
 		if b.Len() <= vault.Inline {
-			return sealOf(closed, vault.DigestOf(b.Bytes()), int64(b.Len()), d.Mode), b.Bytes(), nil
+			return sealOf(closed, vault.DigestOf(b.Bytes()), int64(b.Len()), d.Mode), beside{vault.Table, b.Bytes()}, nil
 		}
-		digest, size, err := o.Vault.Put(ctx, string(c.manifest.Number), &b) // so many recipients that the seal is large
-		return sealOf(closed, digest, size, d.Mode), nil, err
+		tree, err := o.Vault.Put(ctx, string(c.manifest.Number), &b) // so many recipients that the seal is large
+		return sealOf(closed, tree.Digest(), tree.Size, d.Mode), beside{vault.Leaves, tree.Marshal()}, err
 	}
 	w, err := o.Vault.Writer(ctx, string(c.manifest.Number))
 	if err != nil {
-		return act.Seal{}, nil, err
+		return act.Seal{}, beside{}, err
 	}
 	defer w.Discard()
 	closed, err := seal.Close(w, io.MultiReader(bytes.NewReader(first), content), opt)
 	if err != nil {
-		return act.Seal{}, nil, err
+		return act.Seal{}, beside{}, err
 	}
-	digest, size, err := w.Keep(ctx)
-	return sealOf(closed, digest, size, d.Mode), nil, err
+	tree, err := w.Keep(ctx)
+	return sealOf(closed, tree.Digest(), tree.Size, d.Mode), beside{vault.Leaves, tree.Marshal()}, err
 }
 
 func sealOf(c seal.Closed, digest vault.Digest, size int64, mode seal.Mode) act.Seal {

@@ -18,10 +18,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"iter"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -34,8 +34,11 @@ const BlockSize = 1 << 20
 // it costs less than a file of its own, and it travels beside its act.
 const Inline = 64 << 10
 
-// Table is the table of the objects that stand in the ledger's rows: digest → bytes.
-const Table = "vault/inline"
+// Tables beside the acts, in the ledger's rows.
+const (
+	Table  = "vault/inline" // objects that stand in the ledger's rows: digest → bytes
+	Leaves = "vault/leaves" // objects of ours that stand on the shelf: digest → [Blocks], so that nobody reads all to list them
+)
 
 // maxBlocks bounds an object to 64 GiB: its list of digests stays at 3 MB.
 const maxBlocks = 65536
@@ -186,6 +189,7 @@ type Vault struct {
 	Inline func(ctx context.Context, d Digest) ([]byte, error)
 
 	shelf Shelf
+	busy  chan struct{} // held by whoever hashes and writes a block: bulk leaves processors to what is small
 	died  chan struct{}
 	once  sync.Once
 	err   error
@@ -196,7 +200,14 @@ type Vault struct {
 
 // New returns the vault on a shelf.
 func New(s Shelf) *Vault {
-	return &Vault{shelf: s, died: make(chan struct{}), receiving: make(map[Digest]chan struct{})}
+	return &Vault{shelf: s, busy: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)), died: make(chan struct{}), receiving: make(map[Digest]chan struct{})}
+}
+
+// alone runs f when its turn among the blocks has come.
+func (v *Vault) alone(f func() error) error {
+	v.busy <- struct{}{}
+	defer func() { <-v.busy }()
+	return f()
 }
 
 // Died is closed when the shelf failed with [ErrStorage]; Err is then the error.
@@ -234,16 +245,26 @@ func (w watched) Write(p []byte) (int, error) {
 
 func (w watched) Truncate(n int64) error { return w.v.watch(w.Staged.Truncate(n)) }
 
+func (w watched) Close() error { return w.v.watch(w.Staged.Close()) }
+
+func (w watched) Discard() error { return w.v.watch(w.Staged.Discard()) }
+
 func (w watched) Keep(ctx context.Context, d Digest) error { return w.v.watch(w.Staged.Keep(ctx, d)) }
 
 // Writer takes in one object of unknown digest. Nothing is kept until Keep;
 // Discard after Keep does nothing, so that it can be deferred.
+//
+// A block is hashed and written while the caller makes the next one: an error
+// may be told by a later call.
 type Writer struct {
-	s      Staged
-	b      Blocks
-	h      hash.Hash
-	n      int // bytes in the block so far
-	closed bool
+	v       *Vault
+	s       Staged
+	b       Blocks
+	block   []byte     // the block so far
+	behind  []byte     // the block before it, while it is written
+	writing chan error // tells when that has ended; nil: nothing is written
+	err     error
+	closed  bool
 }
 
 // Writer begins an object. name is the caller's own, unique among those in the making.
@@ -255,53 +276,70 @@ func (v *Vault) Writer(ctx context.Context, name string) (*Writer, error) {
 	if err := s.Truncate(0); err != nil { // left by an attempt that ended
 		return nil, errors.Join(err, s.Close())
 	}
-	w := &Writer{s: s, h: sha512.New384()}
-	w.h.Write([]byte{0})
-	return w, nil
+	return &Writer{v: v, s: s, block: make([]byte, 0, BlockSize), behind: make([]byte, 0, BlockSize)}, nil
 }
 
 // Write implements io.Writer.
-func (w *Writer) Write(p []byte) (int, error) {
-	n, err := w.s.Write(p)
-	for q := p[:n]; len(q) > 0; {
-		step := min(len(q), BlockSize-w.n)
-		w.h.Write(q[:step])
-		w.n += step
-		q = q[step:]
-		if w.n == BlockSize {
+func (w *Writer) Write(p []byte) (n int, err error) {
+	for n < len(p) && w.err == nil {
+		step := min(len(p)-n, BlockSize-len(w.block))
+		w.block = append(w.block, p[n:n+step]...)
+		n += step
+		if len(w.block) == BlockSize {
 			w.end()
 		}
 	}
-	w.b.Size += int64(n)
-	if err == nil && len(w.b.Leaves) > maxBlocks {
-		err = fmt.Errorf("an object holds at most %d GiB", maxBlocks>>10)
-	}
-	return n, err
+	return n, w.err
 }
 
+// end has the block written, once the one before it is.
 func (w *Writer) end() {
-	w.b.Leaves = append(w.b.Leaves, [48]byte(w.h.Sum(nil)))
-	w.h.Reset()
-	w.h.Write([]byte{0})
-	w.n = 0
+	if w.wait(); w.err != nil {
+		return
+	}
+	if len(w.b.Leaves) == maxBlocks {
+		w.err = fmt.Errorf("an object holds at most %d GiB", maxBlocks>>10)
+		return
+	}
+	w.block, w.behind = w.behind[:0], w.block
+	w.b.Size += int64(len(w.behind))
+	w.b.Leaves = append(w.b.Leaves, [48]byte{})
+	at, b, done := &w.b.Leaves[len(w.b.Leaves)-1], w.behind, make(chan error, 1)
+	w.writing = done
+	go func() {
+		done <- w.v.alone(func() error {
+			*at = leaf(b)
+			_, err := w.s.Write(b)
+			return err
+		})
+	}()
 }
 
-// Digest returns the name of what was written. Nothing more can be written after it.
-func (w *Writer) Digest() Digest {
-	if w.n > 0 {
+// wait waits until nothing is being written.
+func (w *Writer) wait() {
+	if w.writing == nil {
+		return
+	}
+	if err := <-w.writing; w.err == nil {
+		w.err = err
+	}
+	w.writing = nil
+}
+
+// Keep makes the object durable and returns its tree. Nothing more can be
+// written after it.
+func (w *Writer) Keep(ctx context.Context) (Blocks, error) {
+	if len(w.block) > 0 {
 		w.end()
 	}
-	return w.b.Digest()
-}
-
-// Keep makes the object durable and returns its name and size.
-func (w *Writer) Keep(ctx context.Context) (Digest, int64, error) {
-	d := w.Digest()
-	if err := w.s.Keep(ctx, d); err != nil {
-		return d, 0, err
+	if w.wait(); w.err != nil {
+		return w.b, w.err
+	}
+	if err := w.s.Keep(ctx, w.b.Digest()); err != nil {
+		return w.b, err
 	}
 	w.closed = true
-	return d, w.b.Size, nil
+	return w.b, nil
 }
 
 // Discard forgets what was written.
@@ -310,18 +348,19 @@ func (w *Writer) Discard() error {
 		return nil
 	}
 	w.closed = true
+	w.wait()
 	return w.s.Discard()
 }
 
 // Put keeps a whole stream.
-func (v *Vault) Put(ctx context.Context, name string, r io.Reader) (Digest, int64, error) {
+func (v *Vault) Put(ctx context.Context, name string, r io.Reader) (Blocks, error) {
 	w, err := v.Writer(ctx, name)
 	if err != nil {
-		return Digest{}, 0, err
+		return Blocks{}, err
 	}
 	defer w.Discard()
 	if _, err := io.Copy(w, r); err != nil {
-		return Digest{}, 0, fmt.Errorf("keeping an object: %w", err)
+		return Blocks{}, fmt.Errorf("keeping an object: %w", err)
 	}
 	return w.Keep(ctx)
 }
@@ -424,6 +463,7 @@ func (v *Vault) Sweep(ctx context.Context, keep func(Digest) bool) (removed int,
 
 // Incoming is an object of known digest that arrives block by block.
 type Incoming struct {
+	v    *Vault
 	s    Staged
 	d    Digest
 	b    Blocks
@@ -489,7 +529,7 @@ func (v *Vault) receive(ctx context.Context, d Digest, b Blocks) (*Incoming, err
 	if err != nil {
 		return nil, err
 	}
-	in := &Incoming{s: s, d: d, b: b}
+	in := &Incoming{v: v, s: s, d: d, b: b}
 	buf := make([]byte, BlockSize)
 	for in.next < len(b.Leaves) {
 		n := b.length(in.next)
@@ -513,14 +553,16 @@ func (in *Incoming) Whole() bool { return in.next == len(in.b.Leaves) }
 
 // Write takes in block i, which must be the next one and the object's.
 func (in *Incoming) Write(i int, block []byte) error {
-	if i != in.next || !in.b.Check(i, block) {
-		return fmt.Errorf("block %d: %w", i, ErrDamaged)
-	}
-	if _, err := in.s.Write(block); err != nil {
-		return fmt.Errorf("staging block %d: %w", i, err)
-	}
-	in.next++
-	return nil
+	return in.v.alone(func() error {
+		if i != in.next || !in.b.Check(i, block) {
+			return fmt.Errorf("block %d: %w", i, ErrDamaged)
+		}
+		if _, err := in.s.Write(block); err != nil {
+			return fmt.Errorf("staging block %d: %w", i, err)
+		}
+		in.next++
+		return nil
+	})
 }
 
 // Keep makes the whole object durable.

@@ -161,11 +161,18 @@ type file struct {
 func (f file) Size() int64 { return f.size }
 
 type staged struct {
-	s    *Shelf
-	f    *os.File
-	at   string
-	size int64
+	s       *Shelf
+	f       *os.File
+	at      string
+	size    int64
+	behind  int64      // bytes written since the last sync began
+	syncing chan error // tells how that sync ended; nil: none runs
+	lost    error      // of a sync that failed
 }
+
+// syncEvery is how much is written before it is sent to the disk: the sync of
+// Keep has little to wait for, and no commit waits behind a gigabyte.
+const syncEvery = 16 << 20
 
 func (g *staged) Write(p []byte) (int, error) {
 	if room, err := durable.Room(g.s.root.Name()); err != nil || room < reserve+int64(len(p)) {
@@ -174,7 +181,28 @@ func (g *staged) Write(p []byte) (int, error) {
 	n, err := g.f.WriteAt(p, g.size)
 	g.size += int64(n)
 	point.At("after staging")
+	g.behind += int64(n)
+	if err == nil && g.behind >= syncEvery {
+		if err := g.synced(); err != nil {
+			return n, err
+		}
+		done := make(chan error, 1)
+		g.syncing, g.behind = done, 0
+		go func() { done <- g.f.Sync() }()
+	}
 	return n, failed(err)
+}
+
+// synced waits for the sync that runs. One that failed is final: what it lost
+// is not known, and no later sync would tell.
+func (g *staged) synced() error {
+	if g.syncing != nil {
+		if err := <-g.syncing; err != nil {
+			g.lost = fmt.Errorf("%w: %w", vault.ErrStorage, err)
+		}
+		g.syncing = nil
+	}
+	return g.lost
 }
 
 // failed tells a disk that has no room from one whose state is not known.
@@ -190,7 +218,7 @@ func failed(err error) error {
 
 func (g *staged) ReadAt(p []byte, off int64) (int, error) { return g.f.ReadAt(p, off) }
 func (g *staged) Size() int64                             { return g.size }
-func (g *staged) Close() error                            { return g.f.Close() }
+func (g *staged) Close() error                            { return errors.Join(g.synced(), g.f.Close()) }
 
 func (g *staged) Truncate(n int64) error {
 	g.size = n
@@ -213,7 +241,7 @@ func (g *staged) Keep(_ context.Context, d vault.Digest) error {
 }
 
 func (g *staged) keep(d vault.Digest) error {
-	if err := errors.Join(g.f.Sync(), g.f.Close()); err != nil {
+	if err := errors.Join(g.synced(), g.f.Sync(), g.f.Close()); err != nil {
 		return err
 	}
 	to := place(d)
@@ -232,8 +260,8 @@ func (g *staged) keep(d vault.Digest) error {
 }
 
 func (g *staged) Discard() error {
-	err := errors.Join(g.f.Close(), g.s.root.Remove(g.at))
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrClosed) {
+	err := errors.Join(g.synced(), g.f.Close(), g.s.root.Remove(g.at))
+	if g.lost == nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrClosed)) {
 		return nil
 	}
 	return err

@@ -133,10 +133,11 @@ func TestCrash(t *testing.T) {
 	if err := put(t, s, "a"); err != nil {
 		t.Fatal(err)
 	}
-	kept, _, err := v.Put(t.Context(), "kept", bytes.NewReader([]byte("kept")))
+	tree, err := v.Put(t.Context(), "kept", bytes.NewReader([]byte("kept")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	kept := tree.Digest()
 	for _, name := range []string{"lost", "torn"} {
 		g, err := d.Vault().Stage(t.Context(), name)
 		if err != nil {
@@ -180,10 +181,11 @@ func TestBackup(t *testing.T) {
 	if err := put(t, s, "b"); err != nil {
 		t.Fatal(err)
 	}
-	after, _, err := vault.New(d.Vault()).Put(t.Context(), "x", bytes.NewReader([]byte("after")))
+	tree, err := vault.New(d.Vault()).Put(t.Context(), "x", bytes.NewReader([]byte("after")))
 	if err != nil {
 		t.Fatal(err)
 	}
+	after := tree.Digest()
 	for range 2 { // a backup can be put back more than once
 		d.Restore(backup)
 		if got := keys(t, d.Ledger()); !slices.Equal(got, []string{"a"}) {

@@ -30,14 +30,11 @@ func Run(t *testing.T, open func(t *testing.T, dir string) vault.Shelf) {
 // finds what the first kept.
 func twice(t *testing.T, v *vault.Vault) {
 	c := content(3*vault.BlockSize + 9)
-	var b vault.Blocks
-	src, _, err := v.Put(t.Context(), "source", bytes.NewReader(c))
+	b, err := v.Put(t.Context(), "source", bytes.NewReader(c))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b, err = v.Blocks(t.Context(), src); err != nil {
-		t.Fatal(err)
-	}
+	src := b.Digest()
 	if err := v.Remove(t.Context(), src); err != nil {
 		t.Fatal(err)
 	}
@@ -108,9 +105,13 @@ func put(t *testing.T, v *vault.Vault) {
 	kept := map[vault.Digest]bool{}
 	for _, n := range []int{0, 1, vault.BlockSize - 1, vault.BlockSize, vault.BlockSize + 1, 3*vault.BlockSize + 9} {
 		for range 2 { // the same bytes again are no error
-			d, size, err := v.Put(t.Context(), "x", bytes.NewReader(content(n)))
-			if err != nil || size != int64(n) {
-				t.Fatalf("%d bytes: %d, %v", n, size, err)
+			b, err := v.Put(t.Context(), "x", bytes.NewReader(content(n)))
+			if err != nil || b.Size != int64(n) {
+				t.Fatalf("%d bytes: %d, %v", n, b.Size, err)
+			}
+			d := b.Digest()
+			if d != vault.DigestOf(content(n)) {
+				t.Errorf("%d bytes have another digest when they are kept", n)
 			}
 			kept[d] = true
 			if !bytes.Equal(read(t, v, d), content(n)) {
@@ -128,7 +129,7 @@ func put(t *testing.T, v *vault.Vault) {
 		t.Errorf("opening what is not there: %v", err)
 	}
 	broken := errors.New("broken")
-	if _, _, err := v.Put(t.Context(), "y", io.MultiReader(bytes.NewReader(content(10)), failing{broken})); !errors.Is(err, broken) {
+	if _, err := v.Put(t.Context(), "y", io.MultiReader(bytes.NewReader(content(10)), failing{broken})); !errors.Is(err, broken) {
 		t.Errorf("a broken stream: %v", err)
 	}
 	n, err := v.Sweep(t.Context(), func(d vault.Digest) bool { return !kept[d] })
@@ -145,13 +146,13 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 func resume(t *testing.T, open func() *vault.Vault) {
 	whole := content(3*vault.BlockSize + 9)
 	source := open()
-	d, _, err := source.Put(t.Context(), "x", bytes.NewReader(whole))
+	blocks, err := source.Put(t.Context(), "x", bytes.NewReader(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks, err := source.Blocks(t.Context(), d)
-	if err != nil {
-		t.Fatal(err)
+	d := blocks.Digest()
+	if again, err := source.Blocks(t.Context(), d); err != nil || !bytes.Equal(again.Marshal(), blocks.Marshal()) {
+		t.Fatalf("the tree that was kept is not the one that is read: %v", err)
 	}
 	if _, err := source.Sweep(t.Context(), func(vault.Digest) bool { return false }); err != nil {
 		t.Fatal(err)
@@ -197,14 +198,11 @@ func resume(t *testing.T, open func() *vault.Vault) {
 func sweep(t *testing.T, shelf func() vault.Shelf) {
 	v := vault.New(shelf())
 	whole := content(vault.BlockSize + 9)
-	d, _, err := v.Put(t.Context(), "x", bytes.NewReader(whole))
+	blocks, err := v.Put(t.Context(), "x", bytes.NewReader(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks, err := v.Blocks(t.Context(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
+	d := blocks.Digest()
 	none := func(vault.Digest) bool { return false }
 	if _, err := v.Sweep(t.Context(), none); err != nil {
 		t.Fatal(err)
