@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -289,6 +290,17 @@ func (f *Far) Open(n act.Number, size *int64) error {
 	return errors.Join(err, o.Close())
 }
 
+// Spent is processor time.
+type Spent struct{ All time.Duration }
+
+// CPU answers the processor's time that this process has used.
+func (f *Far) CPU(_ struct{}, t *Spent) error {
+	var u syscall.Rusage
+	err := syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	t.All = time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return err
+}
+
 // Idle gives unused memory back and begins a new peak.
 func (f *Far) Idle(struct{}, *struct{}) error {
 	debug.FreeOSMemory()
@@ -379,6 +391,14 @@ func (f *far) status(name string) int64 {
 	}
 	f.b.Fatalf("the system tells no %s", name)
 	return 0
+}
+
+// cpu is the processor's time that the process has used.
+func (f *far) cpu() time.Duration {
+	f.b.Helper()
+	var t Spent
+	f.call("CPU", nil, &t)
+	return t.All
 }
 
 // pair starts two nodes with a pact in force between them.
