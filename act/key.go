@@ -13,6 +13,7 @@ import (
 	"io"
 	"math/big"
 	"strings"
+	"sync"
 
 	"filippo.io/mldsa"
 	"golang.org/x/mod/sumdb/note"
@@ -107,8 +108,37 @@ func Ed25519Verifier(skey string) (string, error) {
 	return v, nil
 }
 
+// parsed keeps the verifiers that were parsed: an ML-DSA key takes as long to
+// read as a signature to verify, and a few keys verify every act.
+var parsed struct {
+	sync.Mutex
+	verifiers map[string]note.Verifier
+}
+
+const maxParsed = 1024
+
 // ParseVerifier reads a verifier string: "name+hash+key".
 func ParseVerifier(s string) (note.Verifier, error) {
+	parsed.Lock()
+	v, ok := parsed.verifiers[s]
+	parsed.Unlock()
+	if ok {
+		return v, nil
+	}
+	v, err := parseVerifier(s)
+	if err != nil {
+		return nil, err
+	}
+	parsed.Lock()
+	defer parsed.Unlock()
+	if len(parsed.verifiers) >= maxParsed || parsed.verifiers == nil {
+		parsed.verifiers = make(map[string]note.Verifier)
+	}
+	parsed.verifiers[s] = v
+	return v, nil
+}
+
+func parseVerifier(s string) (note.Verifier, error) {
 	bad := func(why string) error { return fmt.Errorf("%w: a verifier %s", ErrMalformed, why) }
 	if len(s) > 8<<10 {
 		return nil, bad("is too long")

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"sync"
 )
 
 // SeedSize is the length of a private key's seed: 64 bytes for ML-KEM-1024, 48
@@ -70,7 +71,39 @@ func ParsePublicKey(b []byte) (PublicKey, error) {
 	return bytes.Clone(b), nil
 }
 
+// halves are the two keys of a PublicKey.
+type halves struct {
+	pq *mlkem.EncapsulationKey1024
+	ec *ecdh.PublicKey
+}
+
+// read keeps the public keys that were read: checking one is a quarter of
+// wrapping to it, and few keys are wrapped to again and again.
+var read struct {
+	sync.Mutex
+	keys map[string]halves
+}
+
+const maxRead = 256
+
 func (p PublicKey) split() (*mlkem.EncapsulationKey1024, *ecdh.PublicKey, error) {
+	read.Lock()
+	defer read.Unlock()
+	if k, ok := read.keys[string(p)]; ok {
+		return k.pq, k.ec, nil
+	}
+	pq, ec, err := p.parse()
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(read.keys) >= maxRead || read.keys == nil {
+		read.keys = make(map[string]halves)
+	}
+	read.keys[string(p)] = halves{pq, ec}
+	return pq, ec, nil
+}
+
+func (p PublicKey) parse() (*mlkem.EncapsulationKey1024, *ecdh.PublicKey, error) {
 	if len(p) != mlkem.EncapsulationKeySize1024+pointSize {
 		return nil, nil, errors.New("reading a public seal key: wrong length")
 	}

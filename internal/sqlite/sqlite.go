@@ -133,9 +133,14 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 	if version != "0" && version != fmt.Sprint(schema) {
 		return fmt.Errorf("opening the database: it has version %s, this program knows %d: %w", version, schema, ErrNewer)
 	}
-	for _, p := range []string{"busy_timeout=10000", "synchronous=EXTRA", "journal_mode=WAL", "trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY", "secure_delete=ON", "cache_size=-4096"} {
+	for _, p := range []string{"busy_timeout=10000", "synchronous=EXTRA", "journal_mode=WAL", "trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY", "secure_delete=ON", "cache_size=-4096", "wal_autocheckpoint=4096"} {
 		if err := c.Exec("PRAGMA " + p); err != nil {
 			return fmt.Errorf("opening the database: %s: %w", p, err)
+		}
+	}
+	if writer { // a reader forgets its pages with every commit, the writer keeps them
+		if err := c.Exec("PRAGMA cache_size=-16384"); err != nil {
+			return fmt.Errorf("opening the database: cache_size: %w", err)
 		}
 	}
 	for name, want := range map[string]string{"synchronous": "3", "journal_mode": "wal"} {
