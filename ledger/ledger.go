@@ -37,7 +37,7 @@ const FoldPrefix = "fold/"
 
 const (
 	tableLeaf   = "ledger/leaf"    // index → the act's bytes
-	tableHash   = "ledger/hash"    // stored hash index (tlog) → hash
+	tableHash   = "ledger/hash"    // index → the tree's hashes that the entry completes, from its leaf upward
 	tableDigest = "ledger/digest"  // digest of an act → index
 	tableHead   = "ledger/head"    // "size" → number of entries
 	tableSigned = "ledger/signed"  // size → our checkpoint as signed
@@ -108,7 +108,7 @@ type Tx struct {
 	Rows
 	l     *Ledger
 	size  int64
-	cache map[int64]tlog.Hash
+	cache map[int64][]byte // rows of tableHash
 }
 
 // work is a function that waits for its turn to write.
@@ -307,13 +307,14 @@ func (tx *Tx) Append(v act.Verified) (Entry, error) {
 	if err != nil {
 		return Entry{}, fmt.Errorf("hashing entry %d: %w", e.Index, err)
 	}
-	at := tlog.StoredHashIndex(0, e.Index)
-	for i, h := range hashes {
-		if err := tx.Put(tableHash, be(at+int64(i)), h[:]); err != nil {
-			return Entry{}, err
-		}
-		tx.remember(at+int64(i), h)
+	all := make([]byte, 0, len(hashes)*tlog.HashSize)
+	for _, h := range hashes {
+		all = append(all, h[:]...)
 	}
+	if err := tx.Put(tableHash, be(e.Index), all); err != nil {
+		return Entry{}, err
+	}
+	tx.remember(e.Index, all)
 	tx.size++
 	if err := tx.l.cfg.Fold(tx, e); err != nil {
 		return Entry{}, fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)
@@ -361,28 +362,30 @@ func (tx *Tx) Find(d act.Digest) (int64, bool, error) {
 func (tx *Tx) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	hashes := make([]tlog.Hash, len(indexes))
 	for i, at := range indexes {
-		if h, ok := tx.cache[at]; ok {
-			hashes[i] = h
-			continue
+		level, n := tlog.SplitStoredHashIndex(at)
+		last := (n+1)<<level - 1 // the entry that completed it
+		b, ok := tx.cache[last]
+		if !ok {
+			var err error
+			if b, err = tx.Get(tableHash, be(last)); err != nil {
+				return nil, err
+			}
+			tx.remember(last, b) // proofs of neighbours share most of them
 		}
-		b, err := tx.Get(tableHash, be(at))
-		if err != nil {
-			return nil, err
-		}
-		if len(b) != tlog.HashSize {
+		from := level * tlog.HashSize
+		if len(b) < from+tlog.HashSize {
 			return nil, fmt.Errorf("reading the ledger's hash %d: it is not there", at)
 		}
-		hashes[i] = tlog.Hash(b)
-		tx.remember(at, hashes[i]) // proofs of neighbours share most of them
+		hashes[i] = tlog.Hash(b[from : from+tlog.HashSize])
 	}
 	return hashes, nil
 }
 
-func (tx *Tx) remember(at int64, h tlog.Hash) {
+func (tx *Tx) remember(entry int64, hashes []byte) {
 	if tx.cache == nil {
-		tx.cache = make(map[int64]tlog.Hash)
+		tx.cache = make(map[int64][]byte)
 	}
-	tx.cache[at] = h
+	tx.cache[entry] = hashes
 }
 
 // Head returns the size and root now.

@@ -3,6 +3,7 @@ package ledger_test
 import (
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"path/filepath"
 	"runtime"
@@ -280,43 +281,57 @@ func TestGroup(t *testing.T) {
 
 var errWanted = errors.New("wanted")
 
+// BenchmarkAppend enters acts one by one and by many callers at once, each act
+// beside a row of its size put into a store of its own in the same way.
 func BenchmarkAppend(b *testing.B) {
-	l := newBook(b)
-	acts := make([]act.Verified, 0, 1<<16)
-	for i := range cap(acts) {
-		acts = append(acts, statement(b, i))
-	}
-	i := 0
-	for b.Loop() {
-		if i == len(acts) {
-			b.Fatal("too many")
-		}
-		err := l.Update(b.Context(), func(tx *ledger.Tx) error { _, err := tx.Append(acts[i]); return err })
-		if err != nil {
-			b.Fatal(err)
-		}
-		i++
+	for _, c := range []struct {
+		name    string
+		callers int
+	}{{"single", 1}, {"grouped", 256}} {
+		b.Run(c.name, func(b *testing.B) {
+			l, bare := newBook(b), newBook(b)
+			const round = 512 // acts between two looks at the clock: what slows one slows the other
+			var acts, rows time.Duration
+			n := 0
+			for b.Loop() {
+				entered := make([]act.Verified, round)
+				for i := range entered {
+					entered[i] = statement(b, n+i)
+				}
+				acts += together(b, c.callers, round, func(i int) error {
+					return l.Update(b.Context(), func(tx *ledger.Tx) error { _, err := tx.Append(entered[i]); return err })
+				})
+				rows += together(b, c.callers, round, func(i int) error {
+					return bare.Update(b.Context(), func(tx *ledger.Tx) error {
+						return tx.Put("bare", binary.BigEndian.AppendUint64(nil, uint64(n+i)), entered[i].Bytes())
+					})
+				})
+				n += round
+			}
+			b.ReportMetric(float64(n)/acts.Seconds(), "acts/s")
+			b.ReportMetric(float64(n)/rows.Seconds(), "rows/s")
+			b.ReportMetric(100*rows.Seconds()/acts.Seconds(), "%-of-bare")
+		})
 	}
 }
 
-// BenchmarkAppendGrouped has many callers enter one act each at the same time.
-func BenchmarkAppendGrouped(b *testing.B) {
-	l := newBook(b)
-	acts := make([]act.Verified, b.N)
-	for i := range acts {
-		acts[i] = statement(b, i)
-	}
-	b.SetParallelism(128)
-	b.ResetTimer()
+// together has callers do n things between them, and tells how long that took.
+func together(b *testing.B, callers, n int, do func(i int) error) time.Duration {
+	began := time.Now()
 	var next atomic.Int64
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			i := next.Add(1) - 1
-			if err := l.Update(b.Context(), func(tx *ledger.Tx) error { _, err := tx.Append(acts[i]); return err }); err != nil {
-				b.Fatal(err)
+	var wg sync.WaitGroup
+	for range callers {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
+				if err := do(i); err != nil {
+					b.Error(err)
+					return
+				}
 			}
-		}
-	})
+		})
+	}
+	wg.Wait()
+	return time.Since(began)
 }
 
 func FuzzReadCheckpoint(f *testing.F) {
