@@ -230,14 +230,11 @@ func writeVectors(t *testing.T) {
 	}
 	v := vault.New(memory.NewDisk().Vault())
 	content := bytes.Repeat([]byte("sealed bytes of a product "), 100)
-	digest, _, err := v.Put(t.Context(), "x", bytes.NewReader(content))
+	blocks, err := v.Put(t.Context(), "x", bytes.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
 	}
-	blocks, err := v.Blocks(t.Context(), digest)
-	if err != nil {
-		t.Fatal(err)
-	}
+	digest := blocks.Digest()
 	acts := []byte(`{"checkpoint":"","acts":null}`)
 	basic := func() model {
 		o := Outer{Route: []act.Party{"KR", "US", "JP"}, Number: "7Q4K-M2XT-0A9C-Z3HB"}

@@ -29,7 +29,6 @@ import (
 	"entente/ledger"
 
 	"github.com/ncruces/go-sqlite3"
-	_ "github.com/ncruces/go-sqlite3/vfs/xts" // the encrypted VFS
 )
 
 var (
@@ -102,7 +101,7 @@ func dial(path string, key []byte, writer bool) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := sqlite3.OpenFlags("file:"+escape(path)+"?vfs=xts", sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
+	c, err := sqlite3.OpenFlags("file:"+escape(path)+"?vfs="+vfsName, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
