@@ -464,16 +464,6 @@ func (d *Direct) parked(ctx context.Context, p act.Party) (why string, err error
 	return why, err
 }
 
-// queued counts our acts that are for p.
-func (d *Direct) queued(ctx context.Context, p act.Party) (n int64, err error) {
-	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		partner, _, err := d.Catalogue.Partner(tx, p)
-		n = partner.Queued
-		return err
-	})
-	return n, err
-}
-
 const parkedText = "an officer of ours has parked this link: nothing is carried until it is resumed, and nothing is lost"
 
 // Park ends what is linked to p, with a word of why. The act that parks it is in the

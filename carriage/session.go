@@ -232,18 +232,10 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 	case o.away:
 		return false, fmt.Errorf("%s is reached directly again: the link begins anew, from where it is now", o.s.peer.Party)
 	}
-	if !o.shown.IsZero() && d.Now().Sub(o.shown) < freshness {
-		// Most of what the ledger gains is not for this partner: that must cost next to nothing.
-		if queued, err := d.queued(ctx, o.s.peer.Party); err != nil || queued <= o.next {
-			return false, err
-		}
-	}
-	del, err := d.Next(ctx, o.s.peer.Party, o.next, o.at.Head)
-	if err != nil {
+	stale := o.shown.IsZero() || d.Now().Sub(o.shown) >= freshness
+	del, err := d.deliver(ctx, o.s.peer.Party, o.next, o.at.Head, stale)
+	if err != nil || del.Checkpoint == nil {
 		return false, err
-	}
-	if len(del.Acts) == 0 && d.Now().Sub(o.shown) < freshness && !o.shown.IsZero() {
-		return false, nil
 	}
 	// Asked again after the acts were read: what was released for another way goes by that.
 	if via, err := d.via(ctx, o.s.peer.Party); err != nil || via != "" {
@@ -401,17 +393,30 @@ func (s *session) parted(b []byte) error {
 // Next is one step of sending: the acts for p from its place next on, under
 // a checkpoint that extends what p has seen. It changes nothing but to sign.
 func (d *Direct) Next(ctx context.Context, p act.Party, next int64, at act.Head) (intake.Delivery, error) {
-	checkpoint, head, err := d.Ledger.Checkpoint(ctx)
-	if err != nil {
-		return intake.Delivery{}, err
-	}
-	del := intake.Delivery{Checkpoint: checkpoint}
+	return d.deliver(ctx, p, next, at, true)
+}
+
+// deliver makes the next delivery. When no act waits it signs, and says,
+// nothing, unless the checkpoint is to be shown.
+func (d *Direct) deliver(ctx context.Context, p act.Party, next int64, at act.Head, show bool) (del intake.Delivery, err error) {
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-		if del.Growth, err = tx.Growth(at.Size, head.Size); err != nil {
+		var head act.Head
+		begin := func() (err error) {
+			if del.Checkpoint, head, err = tx.Checkpoint(); err == nil {
+				del.Growth, err = tx.Growth(at.Size, head.Size)
+			}
 			return err
+		}
+		if show {
+			if err := begin(); err != nil {
+				return err
+			}
 		}
 		size := 0
 		for q, err := range d.Catalogue.Queue(tx, p, next) {
+			if err == nil && del.Checkpoint == nil {
+				err = begin()
+			}
 			if err != nil {
 				return err
 			}

@@ -32,32 +32,41 @@ func Origin(p act.Party) string { return "entente/" + string(p) }
 //	Zh8cR0...=
 //
 //	— entente/KR 4nU2...
-func (l *Ledger) Checkpoint(ctx context.Context) ([]byte, act.Head, error) {
-	l.signing.Lock()
-	defer l.signing.Unlock()
-	var head act.Head
-	var signed []byte
-	err := l.View(ctx, func(tx *Tx) (err error) {
-		if head, err = tx.Head(); err != nil {
-			return err
-		}
-		if signed = l.unkept(head.Size); signed == nil {
-			signed, err = tx.Get(tableSigned, be(head.Size))
-		}
+func (l *Ledger) Checkpoint(ctx context.Context) (signed []byte, head act.Head, err error) {
+	err = l.View(ctx, func(tx *Tx) error {
+		signed, head, err = tx.Checkpoint()
 		return err
 	})
-	if err != nil || signed != nil {
-		return signed, head, err
+	return signed, head, err
+}
+
+// Checkpoint returns the checkpoint of what a View sees, as [Ledger.Checkpoint] does.
+func (tx *Tx) Checkpoint() ([]byte, act.Head, error) {
+	l := tx.l
+	if tx.writes {
+		return nil, act.Head{}, errors.New("signing a checkpoint: what it covers is not durable yet")
 	}
-	signed, err = note.Sign(&note.Note{Text: checkpointText(l.cfg.Party, head)}, l.cfg.Signers...)
+	l.signing.Lock()
+	defer l.signing.Unlock()
+	head, err := tx.Head()
+	if err != nil {
+		return nil, head, err
+	}
+	if b := l.unkept(head.Size); b != nil {
+		return b, head, nil
+	}
+	if b, err := tx.Get(tableSigned, be(head.Size)); err != nil || b != nil {
+		return b, head, err
+	}
+	b, err := note.Sign(&note.Note{Text: checkpointText(l.cfg.Party, head)}, l.cfg.Signers...)
 	if err != nil {
 		return nil, head, fmt.Errorf("signing the checkpoint of %d entries: %w", head.Size, err)
 	}
 	point.At("after signing a checkpoint")
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.signed[head.Size] = signed
-	return signed, head, nil
+	l.signed[head.Size] = b
+	return b, head, nil
 }
 
 // unkept returns our checkpoint of a size, if no commit has kept it yet.

@@ -106,9 +106,10 @@ type Entry struct {
 // Tx is one transaction. Rows gives the folded tables.
 type Tx struct {
 	Rows
-	l     *Ledger
-	size  int64
-	cache map[int64][]byte // rows of tableHash
+	l      *Ledger
+	size   int64
+	writes bool             // it is an Update's
+	cache  map[int64][]byte // rows of tableHash
 }
 
 // work is a function that waits for its turn to write.
@@ -198,7 +199,7 @@ func (l *Ledger) commit(g []*work) {
 		if err != nil {
 			return err
 		}
-		size = tx.size
+		size, tx.writes = tx.size, true
 		if kept, err = l.keepSigned(r); err != nil {
 			return err
 		}

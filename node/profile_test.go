@@ -16,7 +16,7 @@ import (
 // spenders are what a stack is counted for: the first whose name is in it.
 var spenders = []struct{ what, in string }{
 	{"keys wrapped to recipient and originator (ML-KEM-1024, P-384)", "entente/seal.wrap"},
-	{"checkpoints signed (Ed25519, P-384, ML-DSA-87)", "entente/ledger.(*Ledger).Checkpoint;note.Sign"},
+	{"checkpoints signed (Ed25519, P-384, ML-DSA-87)", ".Checkpoint;note.Sign"},
 	{"checkpoints verified", "entente/ledger.ReadCheckpoint;note.Open"},
 	{"the officer's signature made (P-384)", "note.Sign"},
 	{"the officer's signature made (P-384)", "entente/act.(*key).Sign"},

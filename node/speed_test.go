@@ -72,12 +72,13 @@ type part struct {
 // BenchmarkReceipt releases 4 KiB in one process until its receipt is in the
 // ledger, and times beside it each thing that cannot be avoided.
 func BenchmarkReceipt(b *testing.B) {
-	kr, _ := pair(b)
+	kr, jp := pair(b)
 	parts := unavoidable(b)
 	var took samples
 	for range 20 {
 		kr.call("Release", Ask{Size: 4 << 10}, new(Told))
 	}
+	profiled, began := profile(b, kr, jp), kr.cpu()+jp.cpu()
 	for b.Loop() {
 		var t Told
 		kr.call("Release", Ask{Size: 4 << 10}, &t)
@@ -88,6 +89,8 @@ func BenchmarkReceipt(b *testing.B) {
 			}
 		}
 	}
+	spent := kr.cpu() + jp.cpu() - began
+	profiled(len(took))
 	var floor time.Duration
 	for _, p := range parts {
 		floor += time.Duration(p.times) * p.took.at(.5)
@@ -95,6 +98,7 @@ func BenchmarkReceipt(b *testing.B) {
 	}
 	b.ReportMetric(ms(took.at(.5)), "p50-ms")
 	b.ReportMetric(ms(took.at(.99)), "p99-ms")
+	b.ReportMetric(ms(spent)/float64(len(took)), "cpu-ms")
 	b.ReportMetric(ms(floor), "floor-ms")
 	b.ReportMetric(float64(took.at(.5))/float64(floor), "times-floor")
 }
@@ -522,12 +526,8 @@ func BenchmarkSmall(b *testing.B) {
 	kr, jp := pair(b)
 	n := int(size(10_000, 1000))
 	kr.call("Burst", Many{Ask{Size: 1 << 10}, 200, 32}, new(Told))
-	dir := os.Getenv("ENTENTE_PROFILE")
-	if dir != "" {
-		kr.call("Profile", filepath.Join(dir, "sender.pprof"), nil)
-		jp.call("Profile", filepath.Join(dir, "receiver.pprof"), nil)
-	}
 	var took samples
+	profiled := profile(b, kr, jp)
 	runs, sender, receiver := 0, kr.cpu(), jp.cpu()
 	for b.Loop() {
 		var t Told
@@ -540,15 +540,27 @@ func BenchmarkSmall(b *testing.B) {
 	b.ReportMetric(sent, "sender-cpu-µs")
 	b.ReportMetric(taken, "receiver-cpu-µs")
 	b.ReportMetric(2e6/(sent+taken), "products/s-of-cpu") // if the two processors did nothing else
-	if dir != "" {
+	profiled(runs * n)
+	b.ReportMetric(float64(n)/took.at(.5).Seconds(), "products/s")
+	b.ReportMetric(crypto(b), "limit/s")
+}
+
+// profile profiles both nodes until the function that it returns is told how
+// many products that was.
+func profile(b *testing.B, kr, jp *far) func(products int) {
+	dir := os.Getenv("ENTENTE_PROFILE")
+	if dir == "" {
+		return func(int) {}
+	}
+	kr.call("Profile", filepath.Join(dir, "sender.pprof"), nil)
+	jp.call("Profile", filepath.Join(dir, "receiver.pprof"), nil)
+	return func(products int) {
 		kr.call("Profile", "", nil)
 		jp.call("Profile", "", nil)
-		if err := os.WriteFile(filepath.Join(dir, "table.txt"), []byte(table(b, dir, runs*n)), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, "table.txt"), []byte(table(b, dir, products)), 0o600); err != nil {
 			b.Fatal(err)
 		}
 	}
-	b.ReportMetric(float64(n)/took.at(.5).Seconds(), "products/s")
-	b.ReportMetric(crypto(b), "limit/s")
 }
 
 // crypto is how many products a second two cores could do if they did nothing
