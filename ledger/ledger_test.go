@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -280,6 +281,42 @@ func TestGroup(t *testing.T) {
 }
 
 var errWanted = errors.New("wanted")
+
+// TestCheckpointKept: a head is signed once, the next commit keeps what was
+// signed, and what is not durable is not signed.
+func TestCheckpointKept(t *testing.T) {
+	b := newBook(t)
+	b.append(t, 0, 3)
+	first, head, err := b.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := func() (got []byte) {
+		t.Helper()
+		if err := b.View(t.Context(), func(tx *ledger.Tx) (err error) {
+			got, err = tx.Get("ledger/signed", binary.BigEndian.AppendUint64(nil, uint64(head.Size)))
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if again, _, err := b.Checkpoint(t.Context()); err != nil || !bytes.Equal(again, first) || kept() != nil {
+		t.Errorf("signed twice, or kept without a commit: %v", err)
+	}
+	if err := b.Update(t.Context(), func(tx *ledger.Tx) error {
+		if _, _, err := tx.Checkpoint(); err == nil {
+			t.Error("signed what is not durable")
+		}
+		return errors.New("undone")
+	}); err == nil || kept() != nil {
+		t.Errorf("kept by what was undone: %v", err)
+	}
+	b.append(t, 3, 4)
+	if !bytes.Equal(kept(), first) {
+		t.Error("the next commit does not keep it")
+	}
+}
 
 // BenchmarkAppend enters acts one by one and by many callers at once, each act
 // beside a row of its size put into a store of its own in the same way.
