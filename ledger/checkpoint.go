@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 )
 
 // Origin returns the first line of the checkpoints of p's ledger.
@@ -113,8 +114,8 @@ func ReadCheckpoint(card act.Card, b []byte) (act.Head, error) {
 		}
 		vs = append(vs, v)
 	}
-	n, err := note.Open(b, note.VerifierList(vs...))
-	if err != nil || len(n.Sigs) != len(vs) || len(vs) == 0 {
+	n, err := openNote(b, vs)
+	if err != nil {
 		return act.Head{}, bad("not signed with every key of the card")
 	}
 	lines := strings.Split(n.Text, "\n")
@@ -131,6 +132,30 @@ func ReadCheckpoint(card act.Card, b []byte) (act.Head, error) {
 		return act.Head{}, bad("not spelled as it must be")
 	}
 	return h, nil
+}
+
+// openNote opens a note that every one of vs must have signed. They verify side
+// by side: a receipt waits for them.
+func openNote(b []byte, vs []note.Verifier) (*note.Note, error) {
+	if len(vs) == 0 {
+		return nil, errors.New("no key")
+	}
+	var g errgroup.Group
+	all := note.VerifierList(vs...)
+	opened := make([]*note.Note, len(vs))
+	for i, v := range vs {
+		g.Go(func() (err error) {
+			if _, err := all.Verifier(v.Name(), v.KeyHash()); err != nil {
+				return err // the card names a key twice
+			}
+			opened[i], err = note.Open(b, note.VerifierList(v))
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return opened[0], nil
 }
 
 // maxCheckpoint bounds a signed checkpoint: three hybrid signatures are 6.5 KB.
