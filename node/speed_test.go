@@ -391,13 +391,11 @@ func bareOpen(name string) error {
 	defer in.Close()
 	g, buf, dec := bareGCM(), make([]byte, bareBlock+28), make([]byte, 0, bareBlock)
 	for {
-		n, err := io.ReadFull(in, buf)
-		if n == 0 && err == io.EOF {
+		n, _ := io.ReadFull(in, buf) // nothing read is the end; a short end is decrypted too
+		if n == 0 {
 			return nil
 		}
-		if err != nil && err != io.ErrUnexpectedEOF {
-			return err
-		}
+		var err error
 		if dec, err = g.Open(dec[:0], nil, buf[:n], nil); err != nil {
 			return err
 		}
