@@ -257,27 +257,42 @@ func (c *Contradiction) Error() string {
 // Evidence returns the file that a third person checks with CheckEvidence.
 func (c *Contradiction) Evidence() ([]byte, error) { return json.MarshalIndent(c, "", "  ") }
 
-// CheckEvidence reads what Evidence wrote and returns nil when it convicts:
-// both checkpoints bear the party's signatures, and the later does not extend
-// the earlier. A later one that is shorter convicts alone only if the party
-// presented it as its present one; two of one size that differ always do.
-func CheckEvidence(b []byte) (*Contradiction, error) {
-	var c Contradiction
-	if err := json.Unmarshal(b, &c); err != nil {
-		return nil, fmt.Errorf("reading evidence: %w", err)
+// CheckEvidence reads what Evidence wrote, and checks that the party signed both
+// checkpoints and that the later does not extend the earlier by what was offered.
+// Two of one size that differ convict alone. Of two sizes only the party can tell:
+// it is asked for the growth between them, and [Contradiction.Answered] by it; what was
+// offered as growth is signed by nobody, and an older checkpoint may have been shown late.
+func CheckEvidence(b []byte) (c *Contradiction, convicts bool, err error) {
+	c = new(Contradiction)
+	if err := json.Unmarshal(b, c); err != nil {
+		return nil, false, fmt.Errorf("reading evidence: %w", err)
 	}
-	earlier, err := ReadCheckpoint(c.Card, c.Earlier)
+	earlier, later, err := c.heads()
 	if err != nil {
-		return nil, err
-	}
-	later, err := ReadCheckpoint(c.Card, c.Later)
-	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if CheckGrowth(c.Proof, earlier, later) == nil {
-		return nil, errors.New("the evidence convicts nobody: the later ledger extends the earlier")
+		return nil, false, errors.New("the evidence convicts nobody: the later ledger extends the earlier")
 	}
-	return &c, nil
+	return c, earlier.Size == later.Size, nil
+}
+
+func (c *Contradiction) heads() (earlier, later act.Head, err error) {
+	if earlier, err = ReadCheckpoint(c.Card, c.Earlier); err != nil {
+		return earlier, later, err
+	}
+	later, err = ReadCheckpoint(c.Card, c.Later)
+	return earlier, later, err
+}
+
+// Answered reports whether proof shows that the larger of the two ledgers extends
+// the smaller: then nothing was rewritten.
+func (c *Contradiction) Answered(proof tlog.TreeProof) bool {
+	a, b, err := c.heads()
+	if a.Size > b.Size {
+		a, b = b, a
+	}
+	return err == nil && CheckGrowth(proof, a, b) == nil
 }
 
 // See takes in a partner's checkpoint. growth must show that it extends the

@@ -166,9 +166,33 @@ func TestContradiction(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := ledger.CheckEvidence(file); err != nil || got.Party != "KR" {
-			t.Errorf("%s: the evidence does not convict: %v", name, err)
+		got, convicts, err := ledger.CheckEvidence(file)
+		if err != nil || got.Party != "KR" || convicts != (name == "other") || got.Answered(nil) {
+			t.Errorf("%s: convicts %v, %v", name, convicts, err)
 		}
+	}
+	// A false proof beside two honest checkpoints convicts nobody: the party answers.
+	b.append(t, 10, 20)
+	honest, _, err := b.Checkpoint(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := (&ledger.Contradiction{Party: "KR", Card: b.card, Earlier: first, Later: honest}).Evidence()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, convicts, err := ledger.CheckEvidence(file)
+	if err != nil || convicts {
+		t.Errorf("a false accusation: convicts %v, %v", convicts, err)
+	}
+	if err := b.View(t.Context(), func(tx *ledger.Tx) error {
+		proof, err := tx.Growth(10, 20)
+		if !c.Answered(proof) || c.Answered(proof[1:]) {
+			t.Error("the party cannot answer, or anything answers")
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
 	}
 	bad := append([]byte{}, first...)
 	bad[len(bad)-5] ^= 1
@@ -388,7 +412,7 @@ func FuzzReadCheckpoint(f *testing.F) {
 func FuzzCheckEvidence(f *testing.F) {
 	f.Add([]byte(`{"party":"KR"}`))
 	f.Fuzz(func(t *testing.T, p []byte) {
-		if c, err := ledger.CheckEvidence(p); err == nil {
+		if c, _, err := ledger.CheckEvidence(p); err == nil {
 			t.Errorf("convicts %s", c.Party)
 		}
 	})

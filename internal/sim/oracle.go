@@ -865,7 +865,7 @@ func (w *World) evident(s *Side) {
 		if json.Unmarshal(b, &c) != nil || c.Party == "" {
 			continue // our own checkpoint, as the partner held it
 		}
-		if _, err := ledger.CheckEvidence(b); err != nil {
+		if _, _, err := ledger.CheckEvidence(b); err != nil {
 			w.fail(30, "the evidence of %s convicts nobody: %v", s, err)
 			return
 		}
