@@ -405,6 +405,7 @@ func TestOverdue(t *testing.T) {
 		jp, jpDisk := establish(t, "JP", net)
 		text, _ := pact.Template("kr-jp-2016")
 		concludeUnder(t, kr, jp, strings.Replace(string(text), "hours: 72", "hours: 3", 1))
+		time.Sleep(time.Minute) // the last answers have come
 		kr.stop()
 		jp.stop()
 		krLog, jpLog := &logged{}, &logged{}
