@@ -77,9 +77,9 @@ const (
 	// maxHosts bounds the hosts that are remembered, at 100 bytes each.
 	maxHosts = 4096
 	// actsAtOnce and actsPerMinute bound the acts of a partner, each of which stays in our
-	// ledger for ever: an outage of days is caught up with at once, and a flood of days is not.
+	// ledger for ever: an outage of days is caught up with at once, and a flood of days is not. A node takes in a thousand a second at most.
 	actsAtOnce    = 100_000
-	actsPerMinute = 30_000
+	actsPerMinute = 60_000
 	// minSpeed is what a connection must move in a second once a frame has begun: a block
 	// of 1 MiB takes 17 minutes at most. What is slower (a telephone of 2,400 bit/s) is
 	// a matter for the courier, and a caller who sends a byte now and then is ended.
