@@ -99,7 +99,7 @@ func TestOver(t *testing.T) {
 	if err := s.hear(t.Context(), kindActs, acts(1)); err == nil {
 		t.Error("more acts than a partner may hand over were taken in")
 	}
-	if w := <-said; !strings.Contains(w, `"limit"`) || !strings.Contains(w, "30000 a minute") {
+	if w := <-said; !strings.Contains(w, `"limit"`) || !strings.Contains(w, "60000 a minute") {
 		t.Errorf("told %s", w)
 	}
 	if !s.d.door.hands("US", maxBatch, now) {
