@@ -99,7 +99,19 @@ func (o *Post) holdFor(ctx context.Context, hop act.Party, out Outer, b []byte) 
 		h.Vault = &sum
 	}
 	defer o.wake()
-	return d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+	err = o.enterHeld(ctx, to, number, h, b)
+	if errors.Is(err, errHeld) { // some may have waited too long
+		if _, _, _, err := o.first(ctx, to); err != nil {
+			return err
+		}
+		err = o.enterHeld(ctx, to, number, h, b)
+	}
+	return err
+}
+
+// enterHeld puts a held parcel behind those that wait for the same recipient.
+func (o *Post) enterHeld(ctx context.Context, to act.Party, number string, h held, b []byte) error {
+	return o.Direct.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		l, _, err := ledger.Load[load](tx, tableLoad, h.load(to))
 		if err != nil {
 			return err
@@ -157,7 +169,8 @@ func (d *Direct) relays(tx *ledger.Tx, from, next, to act.Party) (bool, error) {
 	return false, nil
 }
 
-// first reads the oldest parcel that is held for p.
+// first reads the oldest parcel that is held for p. One that waited too long, or whose
+// bytes are gone, is dropped on the way.
 func (o *Post) first(ctx context.Context, p act.Party) (at []byte, h held, b []byte, err error) {
 	d := o.Direct
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
@@ -174,16 +187,18 @@ func (o *Post) first(ctx context.Context, p act.Party) (at []byte, h held, b []b
 		}
 		return nil
 	})
-	if err != nil || at == nil || h.Vault == nil {
+	if err != nil || at == nil {
 		return at, h, b, err
+	}
+	if d.Now().Sub(h.At.Time) > heldFor {
+		return o.forgo(ctx, p, at, h, "has waited too long")
+	}
+	if h.Vault == nil {
+		return at, h, b, nil
 	}
 	f, err := d.Vault.Open(ctx, vault.Digest(*h.Vault))
 	if errors.Is(err, fs.ErrNotExist) {
-		d.Log.Warn("a held parcel is lost: its sender will send it again", "number", h.Number)
-		if err := o.passed(ctx, p, at, h); err != nil {
-			return nil, h, nil, err
-		}
-		return o.first(ctx, p)
+		return o.forgo(ctx, p, at, h, "is lost")
 	}
 	if err != nil {
 		return at, h, nil, err
@@ -191,6 +206,15 @@ func (o *Post) first(ctx context.Context, p act.Party) (at []byte, h held, b []b
 	defer f.Close()
 	b, err = io.ReadAll(io.NewSectionReader(f, 0, min(f.Size(), maxParcel)))
 	return at, h, b, err
+}
+
+// forgo drops a held parcel, and reads the one behind it: its sender sends it again.
+func (o *Post) forgo(ctx context.Context, p act.Party, at []byte, h held, why string) ([]byte, held, []byte, error) {
+	o.Direct.Log.Warn("a held parcel is dropped, and its sender will send it again: it "+why, "number", h.Number)
+	if err := o.passed(ctx, p, at, h); err != nil {
+		return nil, h, nil, err
+	}
+	return o.first(ctx, p)
 }
 
 // passed forgets a held parcel: the next on its route has kept it.

@@ -41,6 +41,8 @@ const (
 	// maxHeld and maxHeldBytes bound what a hub holds for one recipient, of each who hands it over.
 	maxHeld      = 10_000
 	maxHeldBytes = 4 << 30
+	// heldFor is how long a hub holds a parcel: by then its sender has said it again many times.
+	heldFor = 30 * 24 * time.Hour
 	// maxPacked and maxMedia bound a medium and a packing; maxCarried keeps a parcel below what FAT
 	// holds; maxList, maxChain and maxHandovers bound the papers of a medium.
 	maxPacked    = 9999

@@ -371,6 +371,12 @@ func TestHubAbused(t *testing.T) {
 		if b, _, err := post.Offer(t.Context(), "JP"); err != nil || !bytes.Equal(b, next) {
 			t.Errorf("%d bytes are offered after one that was lost: %v", len(b), err)
 		}
+		late := parcel("KR", "US", "JP")
+		us.Carriage.Now = func() time.Time { return time.Now().AddDate(0, 0, 31) }
+		hand("KR", late, false)
+		if b, _, err := post.Offer(t.Context(), "JP"); err != nil || !bytes.Equal(b, late) {
+			t.Errorf("%d bytes are offered after one that waited too long: %v", len(b), err)
+		}
 		hand("ZZ", next, true)
 		out, _, err := carriage.ReadOuter(bytes.NewReader(next))
 		if err != nil {
