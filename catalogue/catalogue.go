@@ -71,7 +71,7 @@ type Partner struct {
 	Received    int64                    `json:"-"`                     // acts of its that were taken in
 	Queued      int64                    `json:"-"`                     // acts of ours that are for it
 	Authorities map[string]act.Authority `json:"authorities,omitempty"` // its persons, notified to us
-	Notified    map[string]string        `json:"notified,omitempty"`    // our persons, notified to it: name → key
+	Notified    map[string]act.Authority `json:"notified,omitempty"`    // our persons, notified to it
 	Disputed    string                   `json:"disputed,omitempty"`
 	Via         act.Party                `json:"via,omitempty"`    // the hub that it is reached by; empty: directly
 	Parked      string                   `json:"parked,omitempty"` // why an officer of ours parked the link; empty: none did
@@ -117,6 +117,9 @@ func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any
 	}
 	if now.Before(last.Add(-ClockSlack)) {
 		return act.Act{}, fmt.Errorf("%w: it says %s, and the last entry is of %s", ErrClock, now.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
+	}
+	if now.Before(last.Time) {
+		now = last.Time // acts are dated in their order: a partner refuses one that is not (R55)
 	}
 	a := act.Act{Version: act.Version, Kind: k, From: c.Own, To: to, At: act.MomentOf(now), Period: 1, Body: body}
 	if len(to) != 1 {

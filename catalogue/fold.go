@@ -23,14 +23,19 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		if err := c.queue(tx, e); err != nil {
 			return err
 		}
-	} else if _, err := c.count(tx, e.Act.From, 1, 0); err != nil {
-		return err
-	}
-	if e.Act.From != c.Own && e.Act.Kind.Home() {
-		return nil // nobody else keeps our house
+	} else {
+		if _, err := c.count(tx, e.Act.From, 1, 0); err != nil {
+			return err
+		}
+		if void, err := c.Void(tx, e.Act); err != nil || void != nil || e.Act.Kind.Home() {
+			return err // and nobody else keeps our house
+		}
+		if err := ledger.Save(tx, tableClock, string(e.Act.From), e.Act.At); err != nil {
+			return err
+		}
 	}
 	if !e.Act.Kind.Known() && e.Act.Must && e.Act.Pact != "" {
-		if party, err := c.party(tx, e.Act.Pact, e.Act.From); err != nil || !party {
+		if _, party, err := c.party(tx, e.Act.Pact, e.Act.From); err != nil || !party {
 			return err // who is no party to a pact cannot stop it
 		}
 		why := fmt.Sprintf("entry %d (%s) must be understood, and this version does not: upgrade it", e.Index, e.Act.Kind)
@@ -85,6 +90,11 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 				p.Parked = b.Reason
 			}
 		})
+	case act.Refusal:
+		if b.Kind == act.PactNotice && b.Kept {
+			return c.late(tx, e.Act, b)
+		}
+		return c.foldProduct(tx, e)
 	case act.Dispute:
 		return c.partner(tx, b.Party, func(p *Partner) { p.Disputed = b.What })
 	default:
@@ -138,7 +148,7 @@ func (c *Catalogue) authority(tx *ledger.Tx, a act.Act, b act.Authority) error {
 	}
 	for _, to := range a.To {
 		err := c.partner(tx, to, func(p *Partner) {
-			p.Notified = with(p.Notified, b.Name, b.Key)
+			p.Notified = with(p.Notified, b.Name, b)
 		})
 		if err != nil {
 			return err
@@ -230,16 +240,39 @@ func (c *Catalogue) step(tx *ledger.Tx, e ledger.Entry) error {
 	return ledger.Save(tx, tablePact, key, row)
 }
 
-// party reports whether a text of the pact names q.
-func (c *Catalogue) party(tx *ledger.Tx, id act.PactID, q act.Party) (bool, error) {
+// late folds the answer to a notice that came after its deadline: the moment of
+// receipt stands in the ledger of each party as the date of this answer (R55).
+func (c *Catalogue) late(tx *ledger.Tx, a act.Act, b act.Refusal) error {
+	i, ok, err := tx.Find(b.Act)
+	if err != nil || !ok {
+		return err
+	}
+	e, err := tx.Entry(i)
+	if err != nil {
+		return err
+	}
+	s, is := e.Act.Body.(act.Step)
+	if !is || e.Act.Kind != act.PactNotice {
+		return nil
+	}
+	p, row, ok, err := c.PactUnder(tx, e.Act.Pact, s.Text)
+	if err != nil || !ok {
+		return err
+	}
+	row.Life = p.Late(row.Life, e.Act.From, e.Act.At, a.From, a.At)
+	return ledger.Save(tx, tablePact, string(e.Act.Pact)+"/"+s.Text.String(), row)
+}
+
+// party reports whether a text of the pact is known here, and whether one names q.
+func (c *Catalogue) party(tx *ledger.Tx, id act.PactID, q act.Party) (known, named bool, err error) {
 	all, err := rows[Row](tx, tablePact, string(id)+"/")
 	for _, r := range all {
 		p, err := c.text(tx, r.Text)
 		if err != nil || p.Has(q) {
-			return err == nil, err
+			return true, err == nil, err
 		}
 	}
-	return false, err
+	return len(all) > 0, false, err
 }
 
 // withdrawal takes back a consent of the same party's, or a mandate of ours.

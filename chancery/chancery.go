@@ -113,17 +113,24 @@ func (o *Office) Route(ctx context.Context, p, via act.Party, as string) error {
 	})
 }
 
-// notify names our persons who act towards p, where it has not heard of them.
+// notify names our persons who act towards p, where it has not heard of them as
+// they are now. One who left, or acts towards nobody any more, is withdrawn: named
+// without an office (R24).
 func (o *Office) notify(tx *ledger.Tx, p catalogue.Partner) error {
 	persons, err := o.Catalogue.Persons(tx)
 	if err != nil {
 		return err
 	}
 	for _, q := range persons {
-		if p.Notified[q.Name] == q.Key || !party.Holds(&q, act.Releasing) && !party.Holds(&q, act.Signing) {
+		a := act.Authority{Name: q.Name, Post: q.Post, Key: q.Key, Offices: q.Offices}
+		if !party.Holds(&q, act.Releasing) && !party.Holds(&q, act.Signing) {
+			a.Offices = nil
+		}
+		told, before := p.Notified[q.Name]
+		if told.Key == a.Key && slices.Equal(told.Offices, a.Offices) || !before && a.Offices == nil {
 			continue
 		}
-		s, err := o.Catalogue.Statement(tx, o.Now(), act.AuthorityNotified, act.Authority{Name: q.Name, Post: q.Post, Key: q.Key, Offices: q.Offices}, p.Card.Party)
+		s, err := o.Catalogue.Statement(tx, o.Now(), act.AuthorityNotified, a, p.Card.Party)
 		if err != nil {
 			return err
 		}

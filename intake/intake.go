@@ -150,6 +150,14 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 	if a.Kind.Home() {
 		return refuse([]act.Reason{{Article: "act", Text: "acts of kind " + string(a.Kind) + " concern their party's own house, and are not carried", Cure: "none is needed"}}), nil
 	}
+	if void, err := o.Catalogue.Void(tx, a); err != nil {
+		return nil, err
+	} else if void != nil {
+		if a.Kind == act.ActRefused {
+			return nothing, nil // a refusal is never refused: two wrong clocks would answer each other for ever
+		}
+		return refuse(void), nil
+	}
 	switch b := a.Body.(type) {
 	case act.Release:
 		r, err := o.accept(tx, from, channel, a, b)
@@ -175,6 +183,21 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 		}
 		if len(problems) > 0 {
 			return refuse([]act.Reason{{Article: "pact", Text: fmt.Sprintf("the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text), Cure: "mend the text and propose it again"}}), nil
+		}
+	case act.Step:
+		if a.Kind != act.PactNotice {
+			break
+		}
+		p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
+		if err != nil || !ok {
+			return nothing, err
+		}
+		if deadline, ok := p.Deadline(row.Life, a.At.Time); ok && a.At.Before(deadline) && !o.Now().Before(deadline) {
+			article := act.Reason{Article: "duration"}
+			if r, cited := p.Cite(pact.Duration); cited {
+				article = r[0]
+			}
+			return refuse([]act.Reason{{Article: article.Article, Text: "the notice came after its deadline of " + deadline.In(p.Zone).Format(time.RFC3339) + ": by our reading it ends the next term", Cure: "none is needed: until both read it alike, the stricter reading rules"}}), nil
 		}
 	case json.RawMessage:
 		if a.Must {

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"crypto/rand"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -158,3 +159,102 @@ func TestStranger(t *testing.T) {
 		t.Errorf("what the impostor is told: %+v", s.Partners)
 	}
 }
+
+// TestBackdated: an act that is dated before its party's last one is refused with
+// a reason and has no effect (R55), a notice that comes after its deadline is
+// answered, and who left is withdrawn at the partner (R24).
+func TestBackdated(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	var text act.Sum
+	var life pact.Life
+	var terms *pact.Pact
+	read := func(n *partyNode) {
+		t.Helper()
+		if err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			p, row, _, err := n.Catalogue.Pact(tx, "kr-jp-2016", time.Now())
+			terms, text, life = p, row.Text, row.Life
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read(kr)
+	if err := jp.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+		s, err := jp.Catalogue.Statement(tx, time.Now(), act.PactNotice, act.Step{Text: text}, "KR")
+		if err != nil {
+			return err
+		}
+		s.Pact, s.At = "kr-jp-2016", act.MomentOf(s.At.AddDate(0, -1, 0))
+		_, err = jp.Catalogue.Enter(tx, s, nil)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(n *partyNode, what string) {
+		t.Helper()
+		n.until(t, what, func(tx *ledger.Tx) bool {
+			for e, err := range tx.Entries(0) {
+				if b, ok := e.Act.Body.(act.Refusal); err == nil && ok && strings.Contains(b.Because[0].Text, what) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	refused(jp, "dated before an act that its party sent earlier")
+	if read(kr); len(life.Notices) != 0 {
+		t.Errorf("a notice that was dated back counts: %+v", life.Notices)
+	}
+
+	left := staff("JP")[0]
+	if err := jp.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		p, _, err := jp.Catalogue.Person(tx, "officer")
+		left = p
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	left.Left = true
+	if err := jp.Chancery.Enrol(t.Context(), left); err != nil {
+		t.Fatal(err)
+	}
+	kr.until(t, "the officer of JP is withdrawn", func(tx *ledger.Tx) bool {
+		p, _, err := kr.Catalogue.Partner(tx, "JP")
+		return err == nil && len(p.Authorities["officer"].Offices) == 0 && p.Authorities["officer"].Key != ""
+	})
+	if err := kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		a := act.Act{Kind: act.PactNotice, Pact: "kr-jp-2016", From: "JP", By: "officer@JP", To: []act.Party{"KR"}, At: act.MomentOf(time.Now()), Body: act.Step{Text: text}}
+		why, err := kr.Catalogue.Void(tx, a)
+		if len(why) != 1 || !strings.Contains(why[0].Text, "was withdrawn") {
+			t.Errorf("one who left gives notice: %+v", why)
+		}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	// A notice of JP's, in time by its date, comes to KR when its deadline has passed.
+	deadline, _ := terms.Deadline(life, time.Now())
+	err := kr.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+		given := act.Act{Version: act.Version, Kind: act.PactNotice, From: "JP", To: []act.Party{"KR"}, Pact: "kr-jp-2016", Period: 1, At: act.MomentOf(deadline.Add(-time.Minute)), Body: act.Step{Text: text}}
+		e, err := kr.Catalogue.Enter(tx, given, nil) // the entry alone: what carries it is tested elsewhere
+		if err != nil {
+			return err
+		}
+		answer := act.Act{Kind: act.ActRefused, From: "KR", To: []act.Party{"JP"}, Pact: "kr-jp-2016", At: act.MomentOf(deadline.Add(time.Hour)), Body: act.Refusal{Act: e.Digest, Kind: act.PactNotice, Kept: true, Because: []act.Reason{{Article: "Article 21", Text: "late", Cure: "none"}}}}
+		if err := kr.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: answer}); err != nil {
+			return err
+		}
+		p, row, _, err := kr.Catalogue.PactUnder(tx, "kr-jp-2016", text)
+		if err == nil && !p.Disputed(row.Life, deadline.AddDate(0, 6, 0)) {
+			t.Errorf("the parties read a late notice alike: %+v", row.Life.Notices)
+		}
+		return errors.Join(err, errUndone)
+	})
+	if !errors.Is(err, errUndone) {
+		t.Error(err)
+	}
+}
+
+var errUndone = errors.New("nothing of this is to stay")

@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"entente/act"
+	"entente/catalogue"
 	"entente/desk"
 	"entente/ledger"
 	"entente/node"
@@ -208,6 +210,7 @@ func TestPortfolio(t *testing.T) {
 			{Act: act.Act{Kind: act.ConsentGiven, Pact: "pact-02", From: "QAC", Body: act.Consent{Number: "QAC-2019-AAAA-AAAA", Deed: "purpose", Purpose: "missile-warning", Uses: 1}}, Digest: consent},
 			{Act: act.Act{Kind: act.ConsentWithdrawn, Pact: "pact-02", From: "QAD", Body: act.Withdrawal{Act: consent}}},
 		} {
+			e.Act.At = act.MomentOf(clock)
 			if err := n.Catalogue.Fold(tx, e); err != nil {
 				return err
 			}
@@ -220,6 +223,45 @@ func TestPortfolio(t *testing.T) {
 		}
 		if all, err := n.Catalogue.Consents(tx, "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Withdrawn {
 			t.Errorf("a stranger took back an approval: %+v, %v", all, err)
+		}
+		// Nor has what a stranger states under it, or what is dated before its party's last act, any effect (R27, R26, R5, R55).
+		to := []act.Party{"KR"}
+		for what, x := range map[string]struct {
+			act.Act
+			void string
+		}{
+			"a stranger's visit":      {act.Act{Kind: act.VisitAsked, Pact: "pact-03", From: "QAC", To: to, Body: act.Visit{}}, "no party to the pact"},
+			"a stranger's notice":     {act.Act{Kind: act.LawNotified, Pact: "pact-03", From: "QAC", To: to, Body: act.LawNotice{}}, "no party to the pact"},
+			"a stranger's assurance":  {act.Act{Kind: act.AssuranceGiven, Pact: "pact-03", From: "QAC", To: to, Body: act.Assurance{}}, "no party to the pact"},
+			"a stranger's opening":    {act.Act{Kind: act.ProductOpened, Pact: "pact-02", From: "QAD", To: to, Body: act.Opening{Number: "QAC-2019-AAAA-AAAA", Consents: []act.Digest{consent}}}, "no party to the pact"},
+			"under no pact":           {act.Act{Kind: act.VisitAsked, Pact: "pact-99", From: "QAC", To: to, Body: act.Visit{}}, "no pact of this name"},
+			"signed without its post": {act.Act{Kind: act.ProductReleased, By: "nobody@QAC", Pact: "pact-02", From: "QAC", To: to, Body: act.Release{}}, "not notified with the office 'release'"},
+		} {
+			x.At = act.MomentOf(clock)
+			why, err := n.Catalogue.Void(tx, x.Act)
+			if err != nil || len(why) != 1 || !strings.Contains(why[0].Text, x.void) || why[0].Cure == "" {
+				t.Errorf("%s: %+v, %v", what, why, err)
+			}
+			before, err := catalogue.Dump(tx)
+			if err != nil {
+				return err
+			}
+			if err := n.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: x.Act}); err != nil {
+				return err
+			}
+			if after, err := catalogue.Dump(tx); err != nil || bytes.Count(after, []byte("\n")) != bytes.Count(before, []byte("\n")) {
+				t.Errorf("%s has an effect: %v", what, err)
+			}
+			x.Act.Kind, x.Act.Body, x.Pact, x.By, x.From = act.PactNotice, act.Step{Text: amended.Text}, "pact-02", "", "QAC"
+			for late, void := range map[time.Duration]bool{0: false, -time.Millisecond: true} {
+				x.At = act.MomentOf(clock.Add(late))
+				if why, err := n.Catalogue.Void(tx, x.Act); err != nil || (why != nil) != void {
+					t.Errorf("dated %s after its party's last act: %+v, %v", late, why, err)
+				}
+			}
+		}
+		if all, err := n.Catalogue.Consents(tx, "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Used != 0 {
+			t.Errorf("a stranger spent an approval: %+v, %v", all, err)
 		}
 		why, err := n.Catalogue.Blocked(tx, "pact-02")
 		if err != nil || why != "" {

@@ -61,10 +61,48 @@ type Reading struct {
 
 // Notice is a notice of termination and what became of it.
 type Notice struct {
-	By        act.Party   `json:"by"`
-	At        act.Moment  `json:"at"`
-	Suspended *act.Moment `json:"suspended,omitempty"`
-	Withdrawn *act.Moment `json:"withdrawn,omitempty"`
+	By        act.Party                `json:"by"`
+	At        act.Moment               `json:"at"`
+	Suspended *act.Moment              `json:"suspended,omitempty"`
+	Withdrawn *act.Moment              `json:"withdrawn,omitempty"`
+	Late      map[act.Party]act.Moment `json:"late,omitempty"` // when it came to a party that says it came after its deadline
+}
+
+// Late folds what party q answered to a notice: it came at a moment when its
+// deadline had passed, and by q's reading it was given then (R55).
+func (p *Pact) Late(l Life, by act.Party, given act.Moment, q act.Party, came act.Moment) Life {
+	deadline, ok := p.Deadline(l, given.Time)
+	if !ok || !p.Has(q) || q == by || !given.Before(deadline) || came.Before(deadline) {
+		return l
+	}
+	l.Notices = slices.Clone(l.Notices)
+	for i := range l.Notices {
+		if n := &l.Notices[i]; n.By == by && n.At.Equal(given.Time) {
+			if _, told := n.Late[q]; told {
+				continue // its first answer stands
+			}
+			m := map[act.Party]act.Moment{q: came}
+			maps.Copy(m, n.Late)
+			n.Late = m
+		}
+	}
+	return l
+}
+
+// readBy is the life as q reads it: a notice that came late there was given when it came.
+func (l Life) readBy(q act.Party) Life {
+	own := false
+	for i := range l.Notices {
+		at, late := l.Notices[i].Late[q]
+		if !late {
+			continue
+		}
+		if !own {
+			l.Notices, own = slices.Clone(l.Notices), true
+		}
+		l.Notices[i].At = at
+	}
+	return l
 }
 
 // Apply folds one act of the pact's life.
@@ -267,6 +305,14 @@ func (p *Pact) Stands(l Life, now time.Time) Phase {
 	if !phase.Transfers() {
 		return phase
 	}
+	for i := range p.Parties {
+		if len(l.Notices) == 0 {
+			break
+		}
+		if read := p.Phase(l.readBy(p.Parties[i].ID), now); slices.Index(strict, read) > slices.Index(strict, phase) {
+			phase = read
+		}
+	}
 	for q, r := range l.Readings {
 		if p.declared(l, q, r, now) && slices.Index(strict, r.Phase) > slices.Index(strict, phase) {
 			phase = r.Phase
@@ -306,9 +352,10 @@ func (p *Pact) moved(l Life, now time.Time) (last time.Time) {
 	return last
 }
 
-// Reads returns how q reads the pact: as it declared, or as the acts say.
+// Reads returns how q reads the pact: as it declared, or as the acts say, a notice
+// that came late to it being given when it came.
 func (p *Pact) Reads(l Life, q act.Party, now time.Time) Phase {
-	phase := p.Phase(l, now)
+	phase := p.Phase(l.readBy(q), now)
 	if r, ok := l.Readings[q]; ok && phase.Transfers() && p.declared(l, q, r, now) {
 		return r.Phase
 	}

@@ -181,3 +181,36 @@ func TestArrival(t *testing.T) {
 		}
 	})
 }
+
+// TestLate: a notice that came after its deadline ends the next term by its
+// receiver's reading; the sender's differs, and the stricter one rules (R55).
+func TestLate(t *testing.T) {
+	p, l, at := begun(t)
+	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 0, 0, 0, 0, p.Zone) }
+	deadline, _ := p.Deadline(l, at)
+	given := act.MomentOf(deadline.Add(-time.Hour))
+	l = l.Apply(step(act.PactNotice, "KR", given.Time))
+	for what, x := range map[string]struct {
+		by   act.Party
+		came time.Time
+		jp   pact.Phase
+	}{
+		"just in time":        {"JP", deadline.Add(-time.Millisecond), pact.Terminated},
+		"at the deadline":     {"JP", deadline, pact.NoticeGiven},
+		"days after":          {"JP", deadline.AddDate(0, 0, 9), pact.NoticeGiven},
+		"says the sender":     {"KR", deadline.AddDate(0, 0, 9), pact.Terminated},
+		"says who is no part": {"US", deadline.AddDate(0, 0, 9), pact.Terminated},
+	} {
+		l := p.Late(l, "KR", given, x.by, act.MomentOf(x.came))
+		now := day(2017, 12, 1)
+		if kr, jp := p.Reads(l, "KR", now), p.Reads(l, "JP", now); kr != pact.Terminated || jp != x.jp {
+			t.Errorf("%s: KR reads it as %s, JP as %s, want %s", what, kr, jp, x.jp)
+		}
+		if p.Stands(l, now) != pact.Terminated || p.Disputed(l, now) != (x.jp != pact.Terminated) {
+			t.Errorf("%s: it stands as %s, disputed %t", what, p.Stands(l, now), p.Disputed(l, now))
+		}
+		if later := day(2018, 12, 1); p.Reads(l, "JP", later) != pact.Terminated {
+			t.Errorf("%s: at the end of the next term JP reads it as %s", what, p.Reads(l, "JP", later))
+		}
+	}
+}

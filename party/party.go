@@ -51,6 +51,21 @@ func digits(s string) string {
 // Holds reports whether p holds office o. A leaver holds none.
 func Holds(p *act.Person, o act.Office) bool { return !p.Left && slices.Contains(p.Offices, o) }
 
+// Office is the office that an act of a kind wants of the person who signs it;
+// empty: none that a partner asks for.
+func Office(k act.Kind) act.Office {
+	switch k {
+	case act.ProductReleased, act.ProductReclassified, act.ConsentGiven, act.ConsentWithdrawn:
+		return act.Releasing
+	case act.LawNotified, act.LawAcknowledged, act.AssuranceGiven, act.VisitAsked, act.VisitApproved, act.VisitEnded:
+		return act.Signing
+	}
+	if k.OfPact() {
+		return act.Signing
+	}
+	return ""
+}
+
 // Cleared returns the rank that p is cleared for under a table. An expired
 // clearance is none.
 func Cleared(p *act.Person, t marking.Table, own act.Party, now time.Time) (rank int, ok bool) {

@@ -146,7 +146,8 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 				}
 			}
 		}
-		notified = notified && partner.Notified[officer.Name] == officer.Key && officer.Key != ""
+		told := partner.Notified[officer.Name]
+		notified = notified && told.Key == officer.Key && officer.Key != "" && slices.Contains(told.Offices, act.Releasing)
 	}
 	f := ruling.ReleaseFacts{
 		Pact: p, Life: row.Life, Own: o.Card.Party, Officer: officer, Channel: channel, Now: o.Now(), House: o.House(),
