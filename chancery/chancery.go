@@ -9,6 +9,7 @@
 package chancery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -177,7 +178,11 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 		if err != nil {
 			return err
 		}
-		r := ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now()})
+		f := ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now()}
+		if f.Above, err = o.above(tx, p); err != nil {
+			return err
+		}
+		r := ruling.Pact(f)
 		if !r.Allowed && taken(row.Life, k, o.Card.Party) && p.Phase(row.Life, o.Now()) != pact.Terminated {
 			return nil // somebody who was interrupted asks again
 		}
@@ -186,6 +191,56 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 		}
 		return o.sign(ctx, tx, as, id, k, act.Step{Text: text, Note: note}, others(p, o.Card.Party)...)
 	})
+}
+
+// Fits names the text of a pact that a step is meant for: the one that rules, or
+// where the step does not fit it, the newest that it fits, such as an amendment
+// that waits to be notified (R57). Where it fits none, the one that rules says why.
+func (o *Office) Fits(tx *ledger.Tx, k act.Kind, id act.PactID, as string) (act.Sum, bool, error) {
+	_, rules, ok, err := o.Catalogue.Pact(tx, id, o.Now())
+	if err != nil || !ok {
+		return act.Sum{}, false, err
+	}
+	person, _, err := o.Catalogue.Person(tx, as)
+	if err != nil {
+		return act.Sum{}, false, err
+	}
+	all, err := o.Catalogue.Pacts(tx)
+	if err != nil {
+		return act.Sum{}, false, err
+	}
+	slices.SortFunc(all, func(a, b catalogue.Row) int { return cmp.Compare(b.Entered, a.Entered) })
+	for _, row := range append([]catalogue.Row{rules}, all...) {
+		if row.ID != id {
+			continue
+		}
+		p, _, _, err := o.Catalogue.PactUnder(tx, id, row.Text)
+		if err != nil {
+			return act.Sum{}, false, err
+		}
+		above, err := o.above(tx, p)
+		if err != nil {
+			return act.Sum{}, false, err
+		}
+		if ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now(), Above: above}).Allowed {
+			return row.Text, true, nil
+		}
+	}
+	return rules.Text, true, nil
+}
+
+// above reads the pacts that an arrangement implements, where they are in force (R12).
+func (o *Office) above(tx *ledger.Tx, p *pact.Pact) (all []*pact.Pact, err error) {
+	for _, id := range p.Relation.Implements {
+		q, row, ok, err := o.Catalogue.Pact(tx, id, o.Now())
+		if err != nil {
+			return nil, err
+		}
+		if ok && q.Phase(row.Life, o.Now()).Transfers() {
+			all = append(all, q)
+		}
+	}
+	return all, nil
 }
 
 // taken reports whether own has signed, or has notified.

@@ -674,11 +674,11 @@ func (s *Server) step(r *http.Request) (any, error) {
 	}
 	var text act.Sum
 	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
-		_, row, ok, err := s.Catalogue.Pact(tx, a.Pact, s.Now())
+		sum, ok, err := s.Chancery.Fits(tx, a.Step, a.Pact, a.As)
 		if err == nil && !ok {
 			err = invalid("no pact called %s is proposed here", a.Pact)
 		}
-		text = row.Text
+		text = sum
 		return err
 	})
 	if err != nil {

@@ -161,6 +161,24 @@ func TestPortfolio(t *testing.T) {
 			t.Errorf("version %d is %s", v.Version, v.Phase)
 		}
 	}
+	// A third text waits: a step that the text in force does not fit goes to the newest that it fits, and both are shown.
+	third, err := n.Chancery.Propose(ctx, pactWith(t, "pact-02", "QAC", "{start: later-notification, term-years: 3, notice-days: 32, anniversary: 03-03}", 3), "officer")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []act.Kind{act.PactSigned, act.PactNotified} {
+		var v desk.PactView
+		if err := c.Post(ctx, "/v1/pact/step", desk.PactAsk{Pact: "pact-02", Step: k, As: "officer"}, &v); err != nil || v.Version != 3 || v.Text != third.Text {
+			t.Errorf("%s goes to version %d: %v", k, v.Version, err)
+		}
+	}
+	var fits act.Sum
+	if err := n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		fits, _, err = n.Chancery.Fits(tx, act.PactNotice, "pact-02", "officer")
+		return err
+	}); err != nil || fits != amended.Text {
+		t.Errorf("a notice goes to another text than the one in force: %v", err)
+	}
 	fresh, err := n.Release.Release(ctx, draft, strings.NewReader("under the amended terms"))
 	if err != nil {
 		t.Fatal(err)

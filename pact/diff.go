@@ -189,7 +189,7 @@ func (p *Pact) Lines() (all []Term) {
 	for _, x := range []struct {
 		key string
 		ids []act.PactID
-	}{{"supplements", p.Relation.Supplements}, {"protected by", p.Relation.ProtectedBy}, {"supersedes", p.Relation.Supersedes}} {
+	}{{"implements", p.Relation.Implements}, {"supplements", p.Relation.Supplements}, {"protected by", p.Relation.ProtectedBy}, {"supersedes", p.Relation.Supersedes}} {
 		for _, id := range x.ids {
 			add("D23", x.key, string(id), 0)
 		}

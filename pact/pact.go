@@ -187,6 +187,7 @@ type Language struct {
 
 // Relation is how the pact stands to others (D23).
 type Relation struct {
+	Implements                           []act.PactID // it is an arrangement under these, and widens none of them (R12)
 	Supplements, ProtectedBy, Supersedes []act.PactID
 }
 

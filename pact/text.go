@@ -157,6 +157,7 @@ type source struct {
 	Disputes string `yaml:"disputes" enum:"consultation" doc:"D22."`
 	Costs    string `yaml:"costs" enum:"own|shared" doc:"D22."`
 	Relation struct {
+		Implements  []string `yaml:"implements"`
 		Supplements []string `yaml:"supplements"`
 		ProtectedBy []string `yaml:"protected-by"`
 		Supersedes  []string `yaml:"supersedes"`
@@ -758,7 +759,7 @@ func (r *reader) relations(p *Pact, s source) {
 		}
 		return all
 	}
-	p.Relation = Relation{list("supplements", s.Relation.Supplements), list("protected-by", s.Relation.ProtectedBy), list("supersedes", s.Relation.Supersedes)}
+	p.Relation = Relation{list("implements", s.Relation.Implements), list("supplements", s.Relation.Supplements), list("protected-by", s.Relation.ProtectedBy), list("supersedes", s.Relation.Supersedes)}
 	for i, d := range s.Uncertain {
 		var path []any
 		for _, step := range strings.Split(d.Term, ".") {

@@ -2,6 +2,7 @@ package ruling_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -126,6 +127,38 @@ func TestDerivedPurpose(t *testing.T) {
 		})
 		if r.Allowed != x.ok {
 			t.Errorf("%s: %s", what, r)
+		}
+	}
+}
+
+// TestImplements: an arrangement is signed where it narrows the pact that it
+// implements, and refused with each term that it widens (R12, article 5).
+func TestImplements(t *testing.T) {
+	p, _ := shipped(t)
+	widens := func(change func(*pact.Pact)) ruling.Ruling {
+		child := *p
+		child.ID, child.Relation.Implements = "kr-jp-arrangement", []act.PactID{p.ID}
+		change(&child)
+		return ruling.Pact(ruling.PactFacts{Pact: &child, Own: "KR", Step: act.PactSigned, Now: now, Above: []*pact.Pact{p},
+			Person: act.Person{Name: "officer", Offices: []act.Office{act.Signing}}})
+	}
+	for what, x := range map[string]struct {
+		change func(*pact.Pact)
+		says   string // empty: it is signed
+	}{
+		"the same terms":     {func(*pact.Pact) {}, ""},
+		"fewer subjects":     {func(c *pact.Pact) { c.Forms = c.Forms[:1] }, ""},
+		"another form":       {func(c *pact.Pact) { c.Forms = append(slices.Clone(c.Forms), "telepathic") }, "form telepathic"},
+		"no clearance":       {func(c *pact.Pact) { c.Cleared = 0 }, "clearance never"},
+		"a freer use":        {func(c *pact.Pact) { c.Use = "free" }, "use free"},
+		"under another pact": {func(c *pact.Pact) { c.Relation.Implements = []act.PactID{"us-jp-2007"} }, "not in force here"},
+	} {
+		r := widens(x.change)
+		if r.Allowed != (x.says == "") || !strings.Contains(r.String(), x.says) {
+			t.Errorf("%s: %s", what, r)
+		}
+		if !r.Allowed && x.says != "not in force here" && r.Because[0].Article != "Article 5" {
+			t.Errorf("%s: it cites %s", what, r.Because[0].Article)
 		}
 	}
 }

@@ -12,6 +12,7 @@ package ruling
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -797,6 +798,31 @@ type PactFacts struct {
 	Step   act.Kind
 	Person act.Person
 	Now    time.Time
+	Above  []*pact.Pact // what it implements, in force here
+}
+
+// implements asks that an arrangement widens none of the pacts that it implements (R12).
+func (g *gates) implements(f *PactFacts) {
+	for _, id := range f.Pact.Relation.Implements {
+		i := slices.IndexFunc(f.Above, func(p *pact.Pact) bool { return p.ID == id })
+		if i < 0 {
+			g.failed = append(g.failed, act.Reason{Article: "no pact", Text: "it implements " + string(id) + ", which is not in force here", Cure: "conclude that pact first"})
+			continue
+		}
+		article := "implementing arrangements"
+		for _, a := range f.Above[i].Articles {
+			if strings.EqualFold(a.Title.EN, article) {
+				article = "Article " + strconv.Itoa(a.Number)
+			}
+		}
+		for _, c := range pact.Widens(f.Above[i], f.Pact) {
+			what := c.Key + " " + c.New
+			if c.For != "" {
+				what = c.Key + " of " + string(c.For) + " " + c.New
+			}
+			g.failed = append(g.failed, act.Reason{Article: article, Text: "it widens " + string(id) + ": " + strings.TrimSpace(what), Cure: "an arrangement may narrow only: leave it out, or have the pact amended"})
+		}
+	}
 }
 
 // Pact rules on a step that our own party takes.
@@ -827,6 +853,7 @@ func Pact(f PactFacts) Ruling {
 		gate(before && !taken(f.Life.Approved), "it cannot be approved now: it is "+string(phase), "none is needed")
 	case act.PactSigned:
 		gate(before && !taken(f.Life.Signed), "we cannot sign it now: it is "+string(phase), "'entente pacts' shows whose step is next")
+		g.implements(&f)
 	case act.PactNotified:
 		gate(before && taken(f.Life.Signed) && !taken(f.Life.Notified), "we cannot notify now: it is "+string(phase)+", and notification follows our own signature once", "'entente pacts' shows whose step is next")
 	case act.PactCancelled:

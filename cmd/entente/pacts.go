@@ -191,7 +191,11 @@ func pactLine(w io.Writer, p desk.PactView) {
 	if p.Disputed {
 		state = "DISPUTED (" + p.Readings + "; new transfers: " + p.Stands + ")"
 	}
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", p.ID, state, p.Next, p.Title.EN)
+	name := string(p.ID)
+	if p.Version > 1 {
+		name = fmt.Sprintf("%s, version %d", p.ID, p.Version) // it stands beside the text that it amends
+	}
+	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, state, p.Next, p.Title.EN)
 	if p.Reminder != "" {
 		fmt.Fprintf(w, "\tREMINDER: %s\t\t\n", p.Reminder)
 	}
