@@ -156,7 +156,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 	if f.Blocked, err = o.Catalogue.Blocked(tx, d.Pact); err != nil {
 		return c, err
 	}
-	if f.Sources, err = o.sources(tx, &c.manifest); err != nil {
+	if f.Sources, err = o.sources(tx, &c.manifest, &officer); err != nil {
 		return c, err
 	}
 	if f.Consents, err = o.Catalogue.Consents(tx, n, d.Lineage...); err != nil {
@@ -181,6 +181,11 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		// What would have been refused without the approvals spends them.
 		if alone.Consents = nil; !ruling.Release(&alone).Allowed {
 			c.spends = append(ruling.Spends(f.Consents, "pass-on", to, d.Purpose, f.Now), ruling.Spends(f.Consents, "purpose", []act.Party{""}, d.Purpose, f.Now)...)
+			for how, deed := range map[string]string{"translation": "translate", "excerpt": "extract"} {
+				if slices.ContainsFunc(d.Lineage, func(l act.Lineage) bool { return l.How == how }) {
+					c.spends = append(c.spends, ruling.Spends(f.Consents, deed, []act.Party{""}, d.Purpose, f.Now)...)
+				}
+			}
 		}
 	}
 	return c, nil
@@ -196,13 +201,16 @@ func rank(p *pact.Pact, m *act.Manifest) int {
 
 // sources gathers what the product was made from, and adds its origins and
 // caveats: a derived product has those of every input (R9).
-func (o *Office) sources(tx *ledger.Tx, m *act.Manifest) (all []ruling.Source, err error) {
+func (o *Office) sources(tx *ledger.Tx, m *act.Manifest, officer *act.Person) (all []ruling.Source, err error) {
 	for _, l := range m.Lineage {
 		cu, ok, err := o.Catalogue.Product(tx, l.Of)
 		if err != nil {
 			return nil, err
 		}
-		s := ruling.Source{Manifest: cu.Manifest}
+		if id := cu.Manifest.Pact; ok && id != m.Pact && !slices.ContainsFunc(officer.Needs, func(n act.Need) bool { return n.Pact == id }) {
+			ok, cu.Manifest = false, act.Manifest{} // the words are those for a product that does not exist
+		}
+		s := ruling.Source{Manifest: cu.Manifest, How: l.How}
 		if ok && cu.From != "" {
 			if s.Pact, _, _, err = o.Catalogue.PactUnder(tx, cu.Manifest.Pact, cu.Text); err != nil {
 				return nil, err

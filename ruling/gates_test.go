@@ -162,3 +162,65 @@ func TestImplements(t *testing.T) {
 		}
 	}
 }
+
+// TestDerivedTerms: the pact of what a product is made from rules on extracts and
+// translations of it, on the channel, and on a purpose that an own product between
+// would change (R9, R14, R15, R29, R42, R43).
+func TestDerivedTerms(t *testing.T) {
+	consent := func(deed string) []product.Consent {
+		return []product.Consent{{Consent: act.Consent{Number: "JP-2016-AAAA-AAAA", Deed: deed, Purpose: "threat-assessment", Until: until, Uses: 1}, By: "JP", Given: act.MomentOf(now)}}
+	}
+	for what, x := range map[string]struct {
+		change func(*ruling.Source, *pact.Pact, *ruling.ReleaseFacts)
+		ok     bool
+	}{
+		"an assessment": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) { p.Copying.Extracts = "forbidden" }, true},
+		"a forbidden excerpt": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Extracts = "excerpt", "forbidden"
+		}, false},
+		"a forbidden translation": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Translations = "translation", "forbidden"
+		}, false},
+		"an excerpt without consent": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Extracts = "excerpt", "consent"
+		}, false},
+		"an excerpt with consent": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Extracts, f.Consents = "excerpt", "consent", consent("extract")
+		}, true},
+		"with consent to translate": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Extracts, f.Consents = "excerpt", "consent", consent("translate")
+		}, false},
+		"always consent from this rank": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Translations, p.Copying.ConsentFrom = "translation", "free", 1
+		}, false},
+		"an excerpt of what bears no copy": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.How, p.Copying.Extracts, s.Manifest.Caveats, f.Manifest.Caveats = "excerpt", "free", []string{"no copy"}, []string{"no copy"}
+		}, false},
+		"a channel above its ceiling": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			p.Channels = map[string]int{"electronic": 1}
+		}, false},
+		"a channel that it lacks": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) { p.Channels = nil }, false},
+		"our own between, one purpose": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.Manifest.Originator, s.Manifest.Origins = "KR", []act.Party{"JP", "KR"}
+		}, true},
+		"our own between, another": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.Manifest.Originator, s.Manifest.Origins, s.Manifest.Purpose = "KR", []act.Party{"JP", "KR"}, "missile-warning"
+		}, false},
+		"our own alone, another": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
+			s.Manifest.Originator, s.Manifest.Origins, s.Manifest.Purpose = "KR", []act.Party{"KR"}, "missile-warning"
+		}, true},
+	} {
+		r := released(t, func(f *ruling.ReleaseFacts) {
+			m := manifest()
+			m.Number, m.Originator, m.Origins, m.Recipients = "JP-2016-AAAA-AAAA", "JP", []act.Party{"JP"}, []act.Party{"KR"}
+			f.Manifest.Origins = []act.Party{"JP", "KR"}
+			p := *f.Pact
+			s := ruling.Source{Pact: &p, Manifest: m, Mark: act.Mark{Party: "JP", Text: "極秘"}, On: m.Made.Time}
+			x.change(&s, &p, f)
+			f.Sources = []ruling.Source{s}
+		})
+		if r.Allowed != x.ok {
+			t.Errorf("%s: %s", what, r)
+		}
+	}
+}

@@ -248,6 +248,7 @@ type Source struct {
 	Manifest act.Manifest
 	Mark     act.Mark // that holds now
 	On       time.Time
+	How      string // answer, translation, excerpt, assessment
 }
 
 // derives asks that a product made from others obeys every pact of its origins:
@@ -276,7 +277,14 @@ func (g *gates) derives(f *ReleaseFacts) {
 		if !known || !ok || rank < least {
 			g.shut(pact.Markings, "mark it as high as the highest of what it is made from", "it is marked lower than ", n, ", or in a scheme that its pact does not know")
 		}
+		if known {
+			g.carries(f, s, least)
+		}
 		if s.Manifest.Originator == f.Own {
+			// Our own product between does not wash off the purpose of what it holds of others.
+			if m.Purpose != s.Manifest.Purpose {
+				g.repurposes(f, s)
+			}
 			continue
 		}
 		for _, to := range m.Recipients {
@@ -286,6 +294,53 @@ func (g *gates) derives(f *ReleaseFacts) {
 		}
 		if m.Purpose != s.Manifest.Purpose && s.Pact.Use != "free" && (s.Pact.Use != "framework" || !s.Pact.Names(m.Purpose)) && !approvedOf(f, s, "purpose", "") {
 			g.shut(pact.Purpose, "ask the originator to approve another purpose", n, " was released for another purpose")
+		}
+	}
+}
+
+// repurposes asks each other origin of a product of our own for its word to another purpose (R15).
+func (g *gates) repurposes(f *ReleaseFacts, s *Source) {
+	m := &f.Manifest
+	if s.Pact.Use == "free" || s.Pact.Use == "framework" && s.Pact.Names(m.Purpose) {
+		return
+	}
+	for _, o := range s.Manifest.Origins {
+		if o != f.Own && !approvedFor(f.Consents, o, "purpose", "", m.Purpose, f.Now, &s.Manifest) && !approvedFor(f.Consents, o, "purpose", "", m.Purpose, f.Now, m) {
+			g.shut(pact.Purpose, "ask "+string(o)+" to approve another purpose", string(s.Manifest.Number), " holds information of ", string(o), " that was released for another purpose")
+		}
+	}
+}
+
+// carries asks the pact of a source what it asks of an extract or translation, and
+// of the channel that what is made from it takes.
+func (g *gates) carries(f *ReleaseFacts, s *Source, rank int) {
+	m, n := &f.Manifest, string(s.Manifest.Number)
+	for _, to := range m.Recipients {
+		if limit, open := s.Pact.Limit(f.Own, to, f.Channel); s.Pact.Has(to) && s.Pact.Has(f.Own) && (!open || rank > limit) {
+			g.shut(pact.Channels, "send it by another channel", "the pact of ", n, " does not carry its marking to ", string(to), " by this channel")
+		}
+	}
+	mode, deed := s.Pact.Copying.Translations, "translate"
+	switch s.How {
+	case "translation":
+	case "excerpt":
+		mode, deed = s.Pact.Copying.Extracts, "extract"
+		if slices.Contains(s.Manifest.Caveats, "no copy") && s.Manifest.Originator != f.Own {
+			g.shut(pact.Reproduction, "ask the originator for a version without this caveat", "the originator of ", n, " forbids copies of it")
+		}
+	default:
+		return
+	}
+	if from := s.Pact.Copying.ConsentFrom; from > 0 && rank >= from && mode != "forbidden" {
+		mode = "consent"
+	}
+	for _, o := range s.Manifest.Origins {
+		switch {
+		case o == f.Own:
+		case mode == "forbidden":
+			g.shut(pact.Translation, "none: the pact forbids it", "the pact of ", n, " forbids to ", deed, " it")
+		case mode == "consent" && !approvedFor(f.Consents, o, deed, "", m.Purpose, f.Now, &s.Manifest):
+			g.shut(pact.Translation, "ask "+string(o)+" for an approval", "the written approval of ", string(o), " to ", deed, " ", n, " is missing, used up, expired or withdrawn")
 		}
 	}
 }
