@@ -769,15 +769,33 @@ func (s *Server) Why(r *http.Request, n act.Number, as string) (v WhyView, err e
 				v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
 			}
 		}
-		if len(v.Entries) == 0 {
+		if len(v.Entries) == 0 && as == "" {
 			return invalid("nothing here bears the number %s", n)
 		}
 		cu, rule, err := s.Reading.Consider(tx, n, as, "")
-		v.Custody = cu
-		if as != "" {
-			v.Reading = &rule
+		if err != nil {
+			return err
 		}
-		return err
+		v.Custody = cu
+		if as == "" {
+			return nil
+		}
+		v.Reading = &rule
+		// A person is told no more than that person may know: of what is not to be
+		// known, the same as of what does not exist.
+		if p, _, err := s.Catalogue.Person(tx, as); err != nil || party.Holds(&p, act.Audit) {
+			return err
+		}
+		ok := false
+		if len(v.Entries) > 0 {
+			if ok, err = s.mayKnow(tx, as, cu); err != nil {
+				return err
+			}
+		}
+		if !ok {
+			v.Custody, v.Entries = product.Custody{}, nil
+		}
+		return nil
 	})
 	return v, err
 }

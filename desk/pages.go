@@ -298,30 +298,51 @@ func (s *Server) homePage(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	points, boxes, marks := draw(all)
-	watches, err := s.watches(v)
+	p, err := s.person(v)
 	if err != nil {
 		return "", err
 	}
+	if !oversees(&p) {
+		st.Ledger = act.Head{}
+		for i := range st.Partners {
+			st.Partners[i].Waiting = 0
+		}
+		st.Pacts = slices.DeleteFunc(st.Pacts, func(x PactView) bool { return !concerned(&p, x.ID) })
+	}
+	points, boxes, marks := draw(all)
 	v.p.Body = struct {
 		Status        StatusView
 		Watches       bool
+		Oversees      bool
 		Map, Timeline template.HTML
-	}{st, watches, template.HTML(atlas.Map(v.say("map"), v.say("map"), points, boxes)), template.HTML(atlas.Timeline(v.say("timeline"), marks))} //nolint:gosec // atlas escapes all that it is given
+	}{st, watches(&p), oversees(&p), template.HTML(atlas.Map(v.say("map"), v.say("map"), points, boxes)), template.HTML(atlas.Timeline(v.say("timeline"), marks))} //nolint:gosec // atlas escapes all that it is given
 	return "home", nil
 }
 
-// watches reports whether the visitor's office answers for what is overdue. Others
+// watches reports whether a person's office answers for what is overdue. Others
 // are not told how much moves that they may not see.
-func (s *Server) watches(v *visit) (is bool, err error) {
-	err = s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) error {
-		p, _, err := s.Catalogue.Person(tx, v.who)
-		for _, o := range []act.Office{act.Registry, act.Releasing, act.Signing, act.Audit, act.Administering} {
-			is = is || party.Holds(&p, o)
-		}
+func watches(p *act.Person) bool {
+	return slices.ContainsFunc([]act.Office{act.Registry, act.Releasing, act.Signing, act.Audit, act.Administering}, func(o act.Office) bool { return party.Holds(p, o) })
+}
+
+// oversees reports whether a person sees how much happens under every pact.
+func oversees(p *act.Person) bool {
+	return party.Holds(p, act.Audit) || party.Holds(p, act.Administering)
+}
+
+// concerned reports whether a person may see that something happens under a pact:
+// who needs to know of it, who signs pacts and who releases under them.
+func concerned(p *act.Person, id act.PactID) bool {
+	return party.Holds(p, act.Signing) || party.Holds(p, act.Releasing) ||
+		!p.Left && slices.ContainsFunc(p.Needs, func(n act.Need) bool { return n.Pact == id })
+}
+
+func (s *Server) person(v *visit) (p act.Person, err error) {
+	err = s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) (err error) {
+		p, _, err = s.Catalogue.Person(tx, v.who)
 		return err
 	})
-	return is, err
+	return p, err
 }
 
 // draw turns products into what the map and the timeline show.
@@ -602,17 +623,23 @@ func (s *Server) ledgerPage(v *visit) (string, error) {
 		if err != nil {
 			return err
 		}
-		v.p.Title = v.say("ledger") + ": " + v.say("root") + " " + act.Digest(head.Root).String()[:16]
+		v.p.Title = v.say("ledger")
+		if oversees(&p) {
+			v.p.Title += ": " + v.say("root") + " " + act.Digest(head.Root).String()[:16]
+		}
 		for e, err := range tx.Entries(max(0, tx.Size()-200)) {
 			if err != nil {
 				return err
+			}
+			if !oversees(&p) && (e.Act.Pact == "" || !concerned(&p, e.Act.Pact)) {
+				continue
 			}
 			about, is := product.About(e.Act)
 			cu, _, err := s.Catalogue.Product(tx, about)
 			if err != nil {
 				return err
 			}
-			if is && !slices.Contains(p.Offices, act.Audit) {
+			if is && !oversees(&p) {
 				if ok, err := s.mayKnow(tx, v.who, cu); err != nil || !ok {
 					continue
 				}

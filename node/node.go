@@ -151,6 +151,17 @@ func unfinished(dir string) bool {
 	return making == nil && errors.Is(header, os.ErrNotExist)
 }
 
+// Exists reports whether dir holds anything of a node's; one whose header is lost
+// is there too, and Open says what is missing.
+func Exists(dir string) bool {
+	for _, name := range []string{headerFile, databaseFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			return true
+		}
+	}
+	return false
+}
+
 // clean takes back what a failed Init made, so that it can be tried again.
 func clean(dir string) {
 	for _, name := range []string{databaseFile, databaseFile + "-wal", databaseFile + "-shm", lockFile, vaultDir, headerFile + ".new", makingFile} {

@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -9,8 +10,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"entente/act"
 	"entente/desk"
@@ -181,5 +184,53 @@ func TestReleasePage(t *testing.T) {
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	if _, status := b.read(b.c.Do(r)); status != http.StatusForbidden || len(out()) != 1 {
 		t.Errorf("another site's form is answered %d", status)
+	}
+}
+
+// TestNeedOnly: who neither audits nor administers is told of no act that concerns
+// no pact of theirs, no count of entries, and of a product that they need not
+// know what they are told of none (R22, R25).
+func TestNeedOnly(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	slip, err := kr.c.Release(t.Context(), draft("군사II급비밀"), strings.NewReader("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kr.receipted(t, slip.Number)
+	until := act.MomentOf(time.Now().AddDate(1, 0, 0))
+	for _, p := range []act.Person{{Name: "guest", Post: "Guest", Offices: []act.Office{act.Reading}, Until: until}, {Name: "auditor", Post: "Auditor", Offices: []act.Office{act.Audit}, Until: until}} {
+		if err := jp.Enrol(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for who, want := range map[string][3]bool{ // the count of entries, acts of the house, acts under the pact
+		"auditor": {true, true, true}, "analyst": {false, false, true}, "guest": {false, false, false},
+	} {
+		b := signIn(t, jp, who)
+		home, _ := b.get("/")
+		ledger, _ := b.get("/ledger")
+		got := [3]bool{strings.Contains(home, "entries"), strings.Contains(ledger, "person.enrolled"), strings.Contains(ledger, "product.received")}
+		if got != want {
+			t.Errorf("%s is shown %v, want %v", who, got, want)
+		}
+	}
+	absent, err := act.NewNumber("KR", 2016, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told, none, auditor desk.WhyView
+	for v, path := range map[*desk.WhyView]string{
+		&told: desk.Path("/v1/products/"+string(slip.Number), "as", "guest"), &none: desk.Path("/v1/products/"+string(absent), "as", "guest"), &auditor: desk.Path("/v1/products/"+string(slip.Number), "as", "auditor"),
+	} {
+		if err := jp.c.Get(t.Context(), path, v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !reflect.DeepEqual(told, none) || told.Reading == nil || told.Reading.Allowed {
+		t.Errorf("of a product that the guest need not know: %+v, of none: %+v", told, none)
+	}
+	if len(auditor.Entries) == 0 {
+		t.Error("the auditor is shown no acts")
 	}
 }
