@@ -232,7 +232,7 @@ func (a *app) client(f func(*desk.Client) error) error {
 	if !errors.Is(err, desk.ErrNotServing) {
 		return err
 	}
-	if !node.Exists(a.Dir) {
+	if a.KeyFile == "" && !node.Exists(a.Dir) { // or it would be called locked
 		return &desk.Problem{Kind: "invalid", Text: "there is no node in " + a.Dir + ": make one with 'entente init', or name its folder with --dir"}
 	}
 	s, err := a.secret(false)
