@@ -47,7 +47,8 @@ type Post struct {
 type correspondence struct {
 	mu     sync.Mutex
 	loaded bool
-	heard  took // how far the partner has come, by its own word
+	heard  took      // how far the partner has come, by its own word
+	said   time.Time // when it wrote the newest word that was heard
 
 	sentTo int64 // acts before this place have been written
 	sentAt time.Time
@@ -159,7 +160,7 @@ type letter struct {
 }
 
 // Next is one step of writing: the next parcel for p along a route, or nil when
-// there is nothing to say now. What it says is said again after a while if p does not answer.
+// there is nothing to say now. A route with nobody between is a courier's, who carries whatever way the links go. What it says is said again after a while if p does not answer.
 func (o *Post) Next(ctx context.Context, p act.Party, route []act.Party) ([]byte, error) {
 	c, err := o.hold(ctx, p)
 	if err != nil {
@@ -198,7 +199,7 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p, hop act.Party) 
 			return nil, err
 		}
 		// Asked after the acts were read: what was released for another way goes by that.
-		if via, err := d.via(ctx, p); err != nil || via != hop {
+		if via, err := d.via(ctx, p); err != nil || via != hop && p != hop {
 			return nil, err
 		}
 		if err := o.grounds(ctx, &l.delivery, c.heard.Seen.Head); err != nil {
@@ -246,19 +247,20 @@ func (o *Post) heard(ctx context.Context, p act.Party, t took) error {
 		return err
 	}
 	defer c.mu.Unlock()
-	return o.moveOn(ctx, c, p, t)
+	return o.moveOn(ctx, c, p, t, false)
 }
 
-// moveOn keeps how far p has come. Its word only moves on: what came late takes nothing back.
-func (o *Post) moveOn(ctx context.Context, c *correspondence, p act.Party, t took) error {
-	moved := false
-	if t.Next > c.heard.Next {
-		c.heard.Next, moved = t.Next, true
+// moveOn keeps how far p has come. What came late takes nothing back; its newest word
+// does, for a partner that went back to a backup needs what it had taken in once more.
+func (o *Post) moveOn(ctx context.Context, c *correspondence, p act.Party, t took, newest bool) error {
+	was := c.heard
+	if newest || t.Next > c.heard.Next {
+		c.heard.Next = t.Next
 	}
-	if t.Seen.Head.Size > c.heard.Seen.Head.Size {
-		c.heard.Seen, moved = t.Seen, true
+	if newest || t.Seen.Head.Size > c.heard.Seen.Head.Size {
+		c.heard.Seen = t.Seen
 	}
-	if !moved {
+	if c.heard.Next == was.Next && c.heard.Seen.Head == was.Seen.Head {
 		return nil
 	}
 	return o.Direct.Ledger.Update(ctx, func(tx *ledger.Tx) error {
@@ -538,20 +540,33 @@ func (o *Post) takeIn(ctx context.Context, c *correspondence, p *opened, channel
 func (o *Post) hear(ctx context.Context, c *correspondence, p *opened, again bool) error {
 	d := o.Direct
 	c.state.Heard = d.Now()
-	if err := o.moveOn(ctx, c, p.From, took{p.Next, p.Seen}); err != nil {
+	newest := !again && p.At.After(c.said)
+	if err := o.moveOn(ctx, c, p.From, took{p.Next, p.Seen}, newest); err != nil {
 		return err
+	}
+	if newest {
+		c.said = earlier(p.At.Time, d.Now())
 	}
 	if c.heard.Next >= c.sentTo {
 		c.tries, c.state.Unanswered, c.state.Trouble = 0, time.Time{}, ""
 	}
 	if len(p.Want) > 0 && !again && !p.At.Before(c.asks) {
-		c.asks, c.serve = p.At.Time, p.Want
+		c.asks, c.serve = earlier(p.At.Time, d.Now()), p.Want
 		for i := range c.serve {
 			c.serve[i].Count = min(max(c.serve[i].Count, 1), wantBlocks)
 		}
 	}
 	d.carried(p.From, c.heard.Next)
 	return nil
+}
+
+// earlier bounds what a partner says of the time by our clock: one that was days ahead, and is
+// set right, would not be listened to for days.
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // block takes in one block of content that is awaited from p.

@@ -799,7 +799,11 @@ func (w *World) heal() {
 			w.hit("recovery: people settle a dispute")
 		}
 	}
-	if w.hostile == nil {
+	switch {
+	case w.hostile != nil:
+	case ByParcels(w.seed):
+		w.settlePost()
+	default:
 		w.settle(30)
 	}
 	w.after()
@@ -816,6 +820,11 @@ func (w *World) settleCopies() {
 			s.stop()
 			s.put(s.newest)
 			s.newest = nil
+		}
+	}
+	for _, s := range w.sides {
+		if s.doubt { // people call back what a copy had sent that may not go on
+			w.pouch = pouch{}
 		}
 	}
 	for _, s := range w.sides[:2] {

@@ -15,10 +15,10 @@ type Step struct {
 
 // op is something that can happen in a world.
 type op struct {
-	name    string
-	weight  int
-	hostile bool // only where the partner acts in bad faith
-	run     func(*World) string
+	name   string
+	weight int
+	where  func(seed uint64) bool // in which worlds; nil: in all
+	run    func(*World) string
 }
 
 // Hostile reports whether party 1 acts in bad faith in the world of a seed.
@@ -29,7 +29,7 @@ func Plan(seed uint64, n int) (plan []Step) {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	weight := func(o op) int {
 		switch {
-		case o.hostile && !Hostile(seed):
+		case o.where != nil && !o.where(seed):
 			return 0
 		case o.name == "pact" && seed%4 == 0:
 			return 4 * o.weight // there is none yet: let it be concluded, or not

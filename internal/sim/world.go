@@ -73,6 +73,7 @@ type World struct {
 	began   time.Time
 	sides   []*Side // one of each party first
 	link    *link
+	pouch   pouch
 	cut     [2]bool // what party 0, and 1, sends is lost
 	hostile *forger // the partner acts in bad faith
 	log     *slog.Logger
