@@ -56,6 +56,7 @@ func init() {
 		{"absorb", 20, ByParcels, (*World).doAbsorb},
 		{"post", 24, ByParcels, (*World).doPost},
 		{"pouch", 18, ByParcels, (*World).doPouch},
+		{"turn", 8, Turns, (*World).doTurn},
 	}
 }
 

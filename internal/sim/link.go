@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,6 +35,7 @@ type end struct {
 	heard   bool     // the other has said so
 	waiting int      // acts that were offered and not answered, or -1
 	shown   time.Time
+	told    act.Head // what the other knows that we saw of its ledger
 }
 
 // message is a delivery or, without one, the answer to it.
@@ -54,6 +56,9 @@ func (w *World) unlink(s *Side) {
 // direction is cut: each hears the other's greeting first.
 func (w *World) connect(a, b *Side) error {
 	w.link = nil
+	if w.post {
+		return errors.New("they are reached by parcels")
+	}
 	if !a.up() || !b.up() {
 		return errors.New("the other side is down")
 	}
@@ -70,6 +75,7 @@ func (w *World) connect(a, b *Side) error {
 		g, err := o.side.n.Carriage.Greet(w.ctx, e.side.party)
 		if err == nil {
 			w.saw(o.side, e.side, g)
+			o.told = g.Seen.Head
 			err = e.side.n.Carriage.Meet(w.ctx, o.side.n.Card, g)
 			w.met(e.side, g, err)
 		}
@@ -123,6 +129,9 @@ func (w *World) deliver(i, place int) error {
 		e.next, e.at, e.heard, e.waiting = m.g.Next, m.g.Seen.Head, true, -1
 		return nil
 	}
+	if Turns(w.seed) { // what came by a parcel meanwhile is no contradiction
+		m.del.Told = &e.told
+	}
 	if err := e.side.n.Carriage.Take(w.ctx, *m.del); err != nil {
 		return w.broken(e.side, err)
 	}
@@ -134,6 +143,7 @@ func (w *World) deliver(i, place int) error {
 		return w.broken(e.side, err)
 	}
 	w.saw(e.side, o.side, g)
+	e.told = g.Seen.Head
 	if w.cut[e.side.index()] {
 		w.hit("network: an answer vanishes in a one-way cut")
 		return nil
@@ -179,9 +189,11 @@ func (w *World) exchange(rounds int) error {
 // fetch has s bring home the content that it awaits from o. What the network
 // does to it is asked for each frame.
 func (w *World) fetch(s, o *Side, frame func(n int, b []byte) error) (int, error) {
-	if w.cut[0] || w.cut[1] {
+	if w.cut[0] || w.cut[1] || w.post {
 		return 0, syscall.EHOSTUNREACH
 	}
+	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
+	defer cancel()
 	asker, answerer := &pipe{}, &pipe{}
 	asker.out, answerer.out = answerer, asker
 	var served error
@@ -193,7 +205,10 @@ func (w *World) fetch(s, o *Side, frame func(n int, b []byte) error) (int, error
 		return nil
 	}
 	answerer.frame = frame
-	n, err := s.n.Carriage.Fetch(w.ctx, o.party, asker)
+	n, err := s.n.Carriage.Fetch(ctx, o.party, asker)
+	if errors.Is(err, context.DeadlineExceeded) {
+		w.fail(21, "%s waits for ever for content that it is given", s)
+	}
 	if served != nil && err != nil {
 		err = fmt.Errorf("%w (%w)", err, served)
 	}

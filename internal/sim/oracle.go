@@ -801,9 +801,14 @@ func (w *World) heal() {
 	}
 	switch {
 	case w.hostile != nil:
-	case ByParcels(w.seed):
+	case w.post:
 		w.settlePost()
 	default:
+		for _, s := range w.sides { // what comes late by the way before has no effect
+			for len(w.pouch.to[s.index()]) > 0 && w.failed == nil {
+				_ = w.carry(s, 0)
+			}
+		}
 		w.settle(30)
 	}
 	w.after()

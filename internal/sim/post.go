@@ -16,12 +16,15 @@ import (
 // read them, and the pouch between. The pouch plays whoever carries, a hub or a
 // courier with a bag, and is not to be trusted; the real hub is not in it.
 
-// ByParcels reports whether the sides of a seed's world are reached by parcels:
-// a fifth of all worlds.
-func ByParcels(seed uint64) bool { return seed%5 == 1 }
+// ByParcels reports whether the sides of a seed's world are reached by parcels,
+// all the time or now and then: three tenths of all worlds.
+func ByParcels(seed uint64) bool { return seed%5 == 1 || Turns(seed) }
 
 // ByLink reports whether they have a link.
-func ByLink(seed uint64) bool { return !ByParcels(seed) }
+func ByLink(seed uint64) bool { return seed%5 != 1 }
+
+// Turns reports whether they change between a link and parcels.
+func Turns(seed uint64) bool { return seed%10 == 3 }
 
 // parcel is one under way, with what its sender held when it was written.
 type parcel struct {
@@ -130,8 +133,23 @@ func (w *World) carry(s *Side, place int) error {
 	return w.absorb(s, p)
 }
 
+// doTurn is people who agree on the other way. What is under way by the one before
+// is lost, or comes late.
+func (w *World) doTurn() string {
+	w.link, w.post = nil, !w.post
+	if w.post {
+		w.hit("parcel: in place of a link")
+		return "to parcels"
+	}
+	w.hit("network: a link in place of parcels")
+	return "to a link"
+}
+
 // doWrite has one side write.
 func (w *World) doWrite() string {
+	if !w.post {
+		return "they have a link"
+	}
 	s := w.running()
 	if s == nil {
 		return text(errNobody)
@@ -159,6 +177,9 @@ func (w *World) doAbsorb() string {
 
 // doPost has parcels go to and fro for a while.
 func (w *World) doPost() string {
+	if !w.post {
+		return "they have a link"
+	}
 	a, b := w.pair()
 	n := 0
 	for range 2 + w.rnd.IntN(4) {

@@ -74,6 +74,7 @@ type World struct {
 	sides   []*Side // one of each party first
 	link    *link
 	pouch   pouch
+	post    bool    // parcels are the way, and no link
 	cut     [2]bool // what party 0, and 1, sends is lost
 	hostile *forger // the partner acts in bad faith
 	log     *slog.Logger
@@ -101,6 +102,7 @@ func newWorld(cfg *Config, b *base, seed uint64) *World {
 	binary.LittleEndian.PutUint64(key[:], seed)
 	w := &World{cfg: cfg, ctx: context.Background(), seed: seed, random: rand.NewChaCha8(key), rnd: rand.New(rand.NewPCG(seed, 1)), reach: Reach{},
 		released: map[act.Number]*paper{}, tried: map[[32]byte]bool{}, conveys: map[string]act.Digest{}}
+	w.post = b != nil && !ByLink(seed)
 	w.log = slog.New(slog.NewTextHandler(&w.said, nil))
 	if b == nil {
 		return w
