@@ -229,6 +229,9 @@ func (w *World) doRelease() string {
 	case 1, 2, 3, 4, 5, 6:
 		size = 66<<10 + w.rnd.IntN(4<<10)
 	}
+	if ByParcels(w.seed) && w.rnd.IntN(25) == 0 { // more than one parcel holds
+		size = 5<<20 + w.rnd.IntN(1<<20)
+	}
 	canary := fmt.Sprintf("canary-%016x-%016x", w.rnd.Uint64(), w.rnd.Uint64())
 	b := bytes.Repeat([]byte(canary+"\n"), size/len(canary)+1)[:max(size, len(canary))]
 	seldom := func(usual, other string) string {

@@ -142,7 +142,12 @@ func (w *World) doTurn() string {
 		return "to parcels"
 	}
 	w.hit("network: a link in place of parcels")
-	return "to a link"
+	a, b := w.pair()
+	if w.connect(a, b) != nil || w.exchange(5) != nil {
+		return "to a link"
+	}
+	n, err := w.fetch(a, b, nil)
+	return fmt.Sprint("to a link: ", a, " fetched ", n, ", ", text(err))
 }
 
 // doWrite has one side write.
@@ -189,7 +194,7 @@ func (w *World) doPost() string {
 			}
 			m, _ := w.write(s, 20)
 			n += m
-			for len(w.pouch.to[s.index()]) > 0 && !s.dead() && w.failed == nil {
+			for len(w.pouch.to[s.index()]) > 0 && !s.dead() && w.failed == nil && w.rnd.IntN(8) > 0 {
 				_ = w.carry(s, 0)
 			}
 		}
