@@ -298,6 +298,10 @@ func TestOriginatorControlled(t *testing.T) {
 		t.Fatal(err)
 	}
 	kr.receipted(t, slip.Number)
+	var own bytes.Buffer
+	if openAs(t, kr, slip.Number, &own); own.String() != "controlled" {
+		t.Errorf("its originator reads %q", own.String())
+	}
 	for range 2 {
 		err = jp.c.Open(t.Context(), desk.OpenAsk{Number: slip.Number, As: "analyst"}, io.Discard, func(desk.Opened) {})
 		if p := new(desk.Problem); !errors.As(err, &p) || p.Kind != "waits" {

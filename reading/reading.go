@@ -1,7 +1,8 @@
 // Package reading is the reading room: the only place where content is opened.
 //
-// [Room.Open] rules, enters the opening, and only then unseals: the ledger
-// first, the bytes after. A refused opening is entered too. A product that its
+// [Room.Open] rules, unlocks, enters the opening, and only then gives content: the
+// ledger first, the bytes after. What cannot be unlocked is not entered as
+// opened; a refused opening is entered. A product that its
 // originator controls needs the originator's share: Open asks for it, by an
 // act, and returns [ErrAsked]; the answer comes home by the same road.
 package reading
@@ -107,10 +108,20 @@ func (r *Room) narrow(was ruling.Ruling, f *ruling.ReadFacts, deed string) rulin
 
 // Open opens product n for a person and a purpose; none: that of its release.
 func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*Opened, error) {
+	o, err := r.unlock(ctx, n, name, purpose)
+	if err != nil {
+		return nil, err
+	}
+	given := false
+	defer func() {
+		if o != nil && !given {
+			o.Close()
+		}
+	}()
 	var cu product.Custody
 	var rule ruling.Ruling
 	var grants []seal.Grant
-	err := r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+	err = r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		f, now, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose})
 		if err != nil {
 			return err
@@ -121,6 +132,9 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		}
 		if grants, err = r.grants(cu); err != nil {
 			return r.ask(ctx, tx, cu, name)
+		}
+		if o == nil {
+			return fmt.Errorf("opening %s: what it depends on changed meanwhile; open it again", n)
 		}
 		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: f.Purpose, Consents: spends(&f)}, name, cu)
 	})
@@ -133,6 +147,29 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		return nil, ErrAsked
 	}
 	point.At("after entering an opening")
+	given, o.Custody, o.Ruling = true, cu, rule
+	return o, nil
+}
+
+// unlock opens what may be opened now, before that is entered: nothing is read
+// of it yet. It returns nil when the reading is refused, or no share is lent.
+func (r *Room) unlock(ctx context.Context, n act.Number, name, purpose string) (*Opened, error) {
+	var cu product.Custody
+	var grants []seal.Grant
+	may := false
+	err := r.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		f, rule, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose})
+		if err != nil || !rule.Allowed {
+			return err
+		}
+		cu = f.Custody
+		grants, err = r.grants(cu)
+		may = err == nil
+		return nil
+	})
+	if err != nil || !may {
+		return nil, err
+	}
 	f, err := r.Vault.Open(ctx, vault.Digest(cu.Seal.Vault))
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", n, err)
@@ -142,7 +179,7 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		f.Close()
 		return nil, fmt.Errorf("opening %s: %w", n, err)
 	}
-	return &Opened{Reader: s, Custody: cu, Ruling: rule, file: f}, nil
+	return &Opened{Reader: s, file: f}, nil
 }
 
 // controlled reports whether the originator's share is needed here.

@@ -52,7 +52,7 @@ type Mode string
 // The modes.
 const (
 	Released             Mode = "released"              // the originator's or a recipient's node
-	OriginatorControlled Mode = "originator-controlled" // a recipient's node, and the originator's each time
+	OriginatorControlled Mode = "originator-controlled" // the originator's node, or a recipient's with the originator's share each time
 	Lease                Mode = "lease"                 // the same, with the originator's share lent for a time
 )
 
@@ -234,10 +234,11 @@ func (o Options) shares(random io.Reader) (dek []byte, kas []keyAccess, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	plan := map[string][]Key{shareAny: append([]Key{o.Originator}, o.Recipients...)}
+	all := append([]Key{o.Originator}, o.Recipients...)
+	plan := map[string][]Key{shareAny: all}
 	order := []string{shareAny}
-	if o.Mode != Released {
-		plan = map[string][]Key{shareOriginator: {o.Originator}, shareRecipient: o.Recipients}
+	if o.Mode != Released { // the originator holds both shares: it opens what is its own
+		plan = map[string][]Key{shareOriginator: {o.Originator}, shareRecipient: all}
 		order = []string{shareOriginator, shareRecipient}
 	}
 	dek = make([]byte, 32)
@@ -268,8 +269,8 @@ func Close(dst io.Writer, src io.Reader, o Options) (Closed, error) {
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment || len(o.Recipients) == 0 || len(o.Recipients) >= maxShares {
-		return Closed{}, errors.New("sealing: segments of 16 KiB to 4 MiB, and 1 to 255 recipients")
+	if o.SegmentSize < minSegment || o.SegmentSize > maxSegment || len(o.Recipients) == 0 || len(o.Recipients) > maxShares-2 {
+		return Closed{}, errors.New("sealing: segments of 16 KiB to 4 MiB, and 1 to 254 recipients")
 	}
 	if o.Mode != Released && o.Mode != OriginatorControlled && o.Mode != Lease {
 		return Closed{}, fmt.Errorf("sealing: no mode is called %q", o.Mode)
@@ -469,8 +470,8 @@ func (f *file) share(sid, party string, k *PrivateKey) ([]byte, error) {
 
 // Open unlocks a sealed file for a party. want and c are what the release act
 // says; all of it must match. A product that the originator controls opens for
-// a recipient with one grant; whether the grant's time has passed is the
-// caller's to check.
+// the originator, and for a recipient with one grant; whether the grant's time
+// has passed is the caller's to check.
 func Open(r io.ReaderAt, size int64, want Terms, c Closed, party string, key *PrivateKey, grants ...Grant) (*Reader, error) {
 	f, err := parse(r, size, want, c)
 	if err != nil {
@@ -497,16 +498,16 @@ func (f *file) dek(want Terms, party string, key *PrivateKey, grants []Grant) ([
 		return f.share(shareAny, party, key)
 	}
 	mine, err := f.share(shareRecipient, party, key)
-	if errors.Is(err, ErrNotFor) {
-		return nil, ErrNotFor // the originator alone does not open what both must
-	}
 	if err != nil {
 		return nil, err
 	}
-	if len(grants) == 0 {
-		return nil, ErrShare
+	theirs, err := f.share(shareOriginator, party, key)
+	if errors.Is(err, ErrNotFor) { // we are a recipient
+		if len(grants) == 0 {
+			return nil, ErrShare
+		}
+		theirs, err = grants[0].open(want.Product, party, key)
 	}
-	theirs, err := grants[0].open(want.Product, party, key)
 	if err != nil {
 		return nil, err
 	}

@@ -213,6 +213,9 @@ func write(t *testing.T) {
 		"good-released": one, "good-originator": origin, "good-segments": two, "good-originator-controlled": both,
 		"good-empty": closed(t, "empty content is one empty segment", seal.Released, nil),
 	}
+	own := both
+	own.Says, own.Party, own.Key, own.grant = "originator-controlled: the originator, at home", "KR", "KR", seal.Grant{}
+	all["good-originator-at-home"] = own
 	bad := func(refused, name, says string, v vector) {
 		v.Says, v.Refused, v.Content = says, refused, ""
 		all["bad-"+name] = v
@@ -300,7 +303,7 @@ func write(t *testing.T) {
 	}
 	bad("not-for", "wrapped-followed", "a byte follows the reader's share", one.respell(t, one.wrappedOf(t), base64.StdEncoding.EncodeToString(append(w, 0))))
 	bad("not-for", "wrapped", "the reader's share is not one that was wrapped", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), `"wrappedKey":"`, `"wrappedKey":"AAAA`, 1)))
-	bad("not-for", "originator-alone", "originator-controlled: the originator alone", with(both, func(v *vector) { v.Party, v.Key, v.grant = "KR", "KR", seal.Grant{} }))
+	bad("not-for", "stranger-with-loan", "originator-controlled: a stranger, with the recipient's loan", with(both, func(v *vector) { v.Party, v.Key = "US", "US" }))
 	bad("share", "recipient-alone", "originator-controlled: the recipient alone", with(both, func(v *vector) { v.grant = seal.Grant{} }))
 	bad("tampered", "loan-longer", "a loan of the same share for longer", with(both, func(v *vector) { v.grant.Until = v.grant.Until.AddDate(1, 0, 0) }))
 	bad("tampered", "loan-of-another", "a loan of another file's share under this product's number", again)

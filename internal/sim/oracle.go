@@ -19,7 +19,6 @@ import (
 	"entente/product"
 	"entente/reading"
 	"entente/release"
-	"entente/seal"
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -985,8 +984,6 @@ func (w *World) readings(s *Side) {
 			}
 			w.shownContent(s, n, "analyst", b.Bytes())
 			o.Close()
-		case may && p.from == s.party && p.body.Seal.Mode != string(seal.Released) && errors.Is(err, seal.ErrNotFor):
-			w.hit("known: an originator cannot open what it controls itself")
 		case may && !errors.Is(err, reading.ErrAsked):
 			w.fail(8, "%s can no longer read %s: %v", s, n, err)
 		}

@@ -235,8 +235,8 @@ func TestSDK(t *testing.T) {
 		kr, jp bool // whose refusal keeps it closed
 	}{
 		{mode: seal.Released},
-		{mode: seal.OriginatorControlled, kr: true, jp: true},
-		{mode: seal.Lease, kr: true, jp: true},
+		{mode: seal.OriginatorControlled, kr: true},
+		{mode: seal.Lease, kr: true},
 	} {
 		for _, n := range []int{0, 1, segment, 3*segment + 5} {
 			content := make([]byte, n)
