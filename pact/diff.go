@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"entente/act"
@@ -75,15 +74,21 @@ func Widens(a, b *Pact) (all []Change) {
 }
 
 // Lines returns every term of the pact, in the order of the dimensions.
-func (p *Pact) Lines() (all []Term) {
+func (p *Pact) Lines() []Term { return p.lines(&tongue{lang: "en"}) }
+
+// lines are the same in any language. What Show leaves out is in English.
+func (p *Pact) lines(t *tongue) (all []Term) {
+	about := func(dim, key string, q act.Party, value string, freedom int) {
+		all = append(all, Term{dim, key, q, value, freedom})
+	}
 	add := func(dim, key, value string, freedom int) {
 		if value != "" {
-			all = append(all, Term{dim, key, "", value, freedom})
+			about(dim, key, "", value, freedom)
 		}
 	}
 	each := func(dim, key string, values []string, freedom int) {
 		for _, v := range values {
-			add(dim, key+" "+v, "yes", freedom)
+			add(dim, t.say(key, t.say(v)), t.say("yes"), freedom)
 		}
 	}
 	order := func(v string, from ...string) int { return slices.Index(from, v) + 1 }
@@ -93,108 +98,108 @@ func (p *Pact) Lines() (all []Term) {
 		}
 		return ""
 	}
-	add("D1", "binding force", p.Binding, 0)
+	add("D1", t.say("binding force"), t.say(p.Binding), 0)
 	for _, q := range p.Parties {
-		all = append(all, Term{"D2", "party", q.ID, q.Kind + ": " + q.Name.EN, 1})
+		about("D2", "party", q.ID, q.Kind+": "+q.Name.EN, 1)
 		if q.Card != nil {
-			all = append(all, Term{"D2", "keys", q.ID, fmt.Sprintf("period %d, %x", q.Card.Period, q.Card.Link[:6]), 0})
+			about("D2", "keys", q.ID, fmt.Sprintf("period %d, %x", q.Card.Period, q.Card.Link[:6]), 0)
 		}
 	}
-	add("D3", "topology", p.Topology, 0)
-	add("D3", "hub", string(p.Hub.Party), 0)
+	add("D3", t.say("topology"), t.say(p.Topology), 0)
+	add("D3", t.say("hub"), string(p.Hub.Party), 0)
 	if p.Hub.Party != "" {
-		all = append(all, Term{"D3", "the hub reads", p.Hub.Party, fmt.Sprint(p.Hub.Reads), order(fmt.Sprint(p.Hub.Reads), "false", "true")})
+		about("D3", t.say("the hub reads"), p.Hub.Party, or(when(p.Hub.Reads, t.say("yes")), t.say("no")), order(fmt.Sprint(p.Hub.Reads), "false", "true"))
 	}
-	each("D4", "subject", p.Subjects, 1)
-	each("D4", "form", p.Forms, 1)
-	add("D5", "duty to provide", p.Provide, 0)
+	each("D4", "subject %s", p.Subjects, 1)
+	each("D4", "form %s", p.Forms, 1)
+	add("D5", t.say("duty to provide"), t.say(p.Provide), 0)
 	for _, r := range p.Table {
-		all = append(all, Term{"D6", "mark " + r.Mark.Text + dated(r.From, r.To), r.Mark.Party, r.Term, 16 - r.Rank})
+		about("D6", "mark "+r.Mark.Text+dated(r.From, r.To), r.Mark.Party, r.Term, 16-r.Rank)
 	}
-	add("D6", "floor", p.Table.Term(p.Floor), 17-p.Floor)
-	add("D6", "ceiling", p.Table.Term(p.Ceiling), p.Ceiling)
+	add("D6", t.say("floor"), p.Table.Term(p.Floor), 17-p.Floor)
+	add("D6", t.say("ceiling"), p.Table.Term(p.Ceiling), p.Ceiling)
 	for _, c := range sorted(p.Channels) {
-		add("D7", "channel "+c, "up to "+p.Table.Term(p.Channels[c]), p.Channels[c])
+		add("D7", t.say("channel %s", t.say(c)), t.say("up to %s", p.Table.Term(p.Channels[c])), p.Channels[c])
 	}
 	if len(p.Legs) == 0 {
-		add("D7", "ways", "each party reaches each", 1)
+		add("D7", t.say("ways"), t.say("each party reaches each"), 1)
 	}
 	for _, l := range p.Legs {
-		v := "up to " + p.Table.Term(l.Ceiling)
+		v := t.say("up to %s", p.Table.Term(l.Ceiling))
 		by := l.Channels
 		if len(by) == 0 {
 			by = sorted(p.Channels)
 		}
 		if l.Under != "" {
-			v += ", under " + string(l.Under)
+			v = t.say("up to %s, under %s", p.Table.Term(l.Ceiling), l.Under)
 		}
 		for i, q := range l.Between {
-			all = append(all, Term{"D7", "leg to " + string(l.Between[1-i]), q, v, l.Ceiling})
+			about("D7", t.say("leg to %s", l.Between[1-i]), q, v, l.Ceiling)
 			for _, c := range by {
-				all = append(all, Term{"D7", "leg to " + string(l.Between[1-i]) + " by " + c, q, "yes", 1})
+				about("D7", t.say("leg to %s by %s", l.Between[1-i], t.say(c)), q, t.say("yes"), 1)
 			}
 		}
 	}
-	add("D8", "third party", p.Third.Release, order(p.Third.Release, "consent", "audience"))
+	add("D8", t.say("third party"), t.say(p.Third.Release), order(p.Third.Release, "consent", "audience"))
 	for rank := range 17 {
 		who := p.Third.Audience[rank]
-		add("D8", "audience of "+p.Table.Term(rank), who, order(who, audiences...))
+		add("D8", t.say("audience of %s", p.Table.Term(rank)), when(who != "", t.say(who)), order(who, audiences...))
 	}
-	each("D8", "counts as a third party:", p.Third.Counts, -1)
+	each("D8", "counts as a third party: %s", p.Third.Counts, -1)
 	for _, q := range p.Purposes {
-		add("D9", "purpose "+q.ID, "yes", 1)
+		add("D9", t.say("purpose %s", q.ID), t.in(q.Name), 1)
 	}
-	add("D9", "use", p.Use, order(p.Use, "bound", "framework", "free"))
-	cleared, freedom := "never", 17
+	add("D9", t.say("use"), t.say(p.Use), order(p.Use, "bound", "framework", "free"))
+	cleared, freedom := t.say("never"), 17
 	if p.Cleared > 0 {
-		cleared, freedom = "from "+p.Table.Term(p.Cleared), p.Cleared
+		cleared, freedom = t.say("from %s", p.Table.Term(p.Cleared)), p.Cleared
 	}
-	add("D10", "clearance", cleared, freedom)
+	add("D10", t.say("clearance"), cleared, freedom)
 	for _, q := range p.Parties {
-		all = append(all, Term{"D11", "competent authority", q.ID, or(q.Authority.EN, "not named"), 0})
+		about("D11", t.say("competent authority"), q.ID, or(t.in(q.Authority), t.say("not named")), 0)
 		for _, o := range q.Offices {
-			all = append(all, Term{"D11", "office " + o.Role, q.ID, o.Name.EN, 0})
+			about("D11", t.say("office %s", t.say(o.Role)), q.ID, t.in(o.Name), 0)
 		}
 	}
-	add("D12", "receipt", "from "+p.Table.Term(p.Receipt.From)+" within "+lasting(p.Receipt.Within), p.Receipt.From)
-	for _, c := range [][2]string{{"copies", p.Copying.Copies}, {"translations", p.Copying.Translations}, {"extracts", p.Copying.Extracts}} {
-		add("D13", c[0], c[1], order(c[1], "forbidden", "consent", "minimum", "free"))
+	add("D12", t.say("receipt"), t.say("from %s within %s", p.Table.Term(p.Receipt.From), t.lasting(p.Receipt.Within)), p.Receipt.From)
+	for _, c := range [][2]string{{t.say("copies"), p.Copying.Copies}, {t.say("translations"), p.Copying.Translations}, {t.say("extracts"), p.Copying.Extracts}} {
+		add("D13", c[0], t.say(c[1]), order(c[1], "forbidden", "consent", "minimum", "free"))
 	}
-	add("D13", "always the originator's consent", when(p.Copying.ConsentFrom > 0, "from "+p.Table.Term(p.Copying.ConsentFrom)), p.Copying.ConsentFrom-17)
-	add("D13", "copies of one product", when(p.Copying.Limit > 0, "at most "+strconv.Itoa(p.Copying.Limit)), p.Copying.Limit-10001)
+	add("D13", t.say("always the originator's consent"), when(p.Copying.ConsentFrom > 0, t.say("from %s", p.Table.Term(p.Copying.ConsentFrom))), p.Copying.ConsentFrom-17)
+	add("D13", t.say("copies of one product"), when(p.Copying.Limit > 0, t.say("at most %d", p.Copying.Limit)), p.Copying.Limit-10001)
 	if len(p.Destroy.Methods) == 0 {
-		add("D14", "destroyed by", "any means", 1)
+		add("D14", t.say("destroyed by"), t.say("any means"), 1)
 	}
-	each("D14", "destroyed by:", p.Destroy.Methods, 1)
-	add("D14", "witnesses", strconv.Itoa(p.Destroy.Witnesses), -p.Destroy.Witnesses)
-	add("D14", "certificate kept", when(p.Destroy.Keep > 0, fmt.Sprintf("%d years", p.Destroy.Keep)), 0)
-	add("D15", "contractors", p.Contract.Allowed, order(p.Contract.Allowed, "forbidden", "conditions"))
-	add("D15", "security follows the place of performance", when(p.Contract.Performance, "yes"), 0)
-	add("D16", "loss or compromise", "told "+or(when(p.Incident.Within > 0, "within "+lasting(p.Incident.Within)), "immediately"), int(p.Incident.Within/time.Hour))
-	add("D16", "possible loss or compromise", or(when(p.Incident.Possible, "told too"), "not told"), order(fmt.Sprint(p.Incident.Possible), "true", "false"))
-	add("D17", "visits", when(p.Visits.Lead > 0, "asked for "+lasting(p.Visits.Lead)+" before"), 0)
-	add("D17", "inspection", p.Visits.Inspection, 0)
-	add("D18", "start", p.Terms.Start, 0)
-	add("D18", "applied provisionally", when(!p.Terms.Provisional.IsZero(), "from "+p.Terms.Provisional.Format(time.DateOnly)), 1)
-	add("D19", "term", or(when(p.Terms.Years > 0, fmt.Sprintf("%d years, extended each time", p.Terms.Years)), "without end"), 0)
-	add("D19", "notice", or(when(p.Terms.Notice > 0, lasting(p.Terms.Notice)), fmt.Sprintf("%d months", p.Terms.NoticeMonths)), 0)
-	add("D19", "anniversary", p.Terms.Anniversary, 0)
-	add("D19", "time zone", p.Zone.String(), 0)
-	add("D19", "suspension of a notice", or(when(p.Terms.Suspension, "known"), "not in the text"), 0)
-	add("D20", "amendment", p.Amend, 0)
-	add("D21", "authentic languages", strings.Join(p.Language.Authentic, ", "), 0)
-	add("D21", "the text is", p.Language.Publication, 0)
-	add("D22", "disputes", p.Disputes, 0)
-	add("D22", "costs", p.Costs, 0)
+	each("D14", "destroyed by: %s", p.Destroy.Methods, 1)
+	add("D14", t.say("witnesses"), strconv.Itoa(p.Destroy.Witnesses), -p.Destroy.Witnesses)
+	add("D14", t.say("certificate kept"), when(p.Destroy.Keep > 0, t.count(p.Destroy.Keep, "year")), 0)
+	add("D15", t.say("contractors"), t.say(p.Contract.Allowed), order(p.Contract.Allowed, "forbidden", "conditions"))
+	add("D15", t.say("security follows the place of performance"), when(p.Contract.Performance, t.say("yes")), 0)
+	add("D16", t.say("loss or compromise"), or(when(p.Incident.Within > 0, t.say("told within %s", t.lasting(p.Incident.Within))), t.say("told immediately")), int(p.Incident.Within/time.Hour))
+	add("D16", t.say("possible loss or compromise"), or(when(p.Incident.Possible, t.say("told too")), t.say("not told")), order(fmt.Sprint(p.Incident.Possible), "true", "false"))
+	add("D17", t.say("visits"), when(p.Visits.Lead > 0, t.say("asked for %s before", t.lasting(p.Visits.Lead))), 0)
+	add("D17", t.say("inspection"), t.say(p.Visits.Inspection), 0)
+	add("D18", t.say("start"), t.say(p.Terms.Start), 0)
+	add("D18", t.say("applied provisionally"), when(!p.Terms.Provisional.IsZero(), t.say("from %s", p.Terms.Provisional.Format(time.DateOnly))), 1)
+	add("D19", t.say("term"), or(when(p.Terms.Years > 0, t.say("%s, extended each time", t.count(p.Terms.Years, "year"))), t.say("without end")), 0)
+	add("D19", t.say("notice"), or(when(p.Terms.Notice > 0, t.lasting(p.Terms.Notice)), t.count(p.Terms.NoticeMonths, "month")), 0)
+	add("D19", t.say("anniversary"), p.Terms.Anniversary, 0)
+	add("D19", t.say("time zone"), p.Zone.String(), 0)
+	add("D19", t.say("suspension of a notice"), or(when(p.Terms.Suspension, t.say("known")), t.say("not in the text")), 0)
+	add("D20", t.say("amendment"), t.say(p.Amend), 0)
+	add("D21", t.say("authentic languages"), t.list(p.Language.Authentic), 0)
+	add("D21", t.say("the text is"), t.say(p.Language.Publication), 0)
+	add("D22", t.say("disputes"), t.say(p.Disputes), 0)
+	add("D22", t.say("costs"), t.say(p.Costs), 0)
 	for _, x := range []struct {
 		key string
 		ids []act.PactID
-	}{{"implements", p.Relation.Implements}, {"supplements", p.Relation.Supplements}, {"protected by", p.Relation.ProtectedBy}, {"supersedes", p.Relation.Supersedes}} {
+	}{{t.say("implements"), p.Relation.Implements}, {t.say("supplements"), p.Relation.Supplements}, {t.say("protected by"), p.Relation.ProtectedBy}, {t.say("supersedes"), p.Relation.Supersedes}} {
 		for _, id := range x.ids {
 			add("D23", x.key, string(id), 0)
 		}
 	}
-	add("D24", "reported to", when(p.Report.To != "", fmt.Sprintf("%s, every %d months", p.Report.To, p.Report.Every)), 0)
+	add("D24", t.say("reported to"), when(p.Report.To != "", t.say("%s, every %s", t.say(p.Report.To), t.count(p.Report.Every, "month"))), 0)
 	for _, c := range clauses {
 		if r, ok := p.cite[c]; ok {
 			freedom := 0
@@ -232,13 +237,6 @@ func dated(from, to time.Time) string {
 		s += " until " + to.Format(time.DateOnly)
 	}
 	return s
-}
-
-func lasting(d time.Duration) string {
-	if h := int(d / time.Hour); h%24 != 0 {
-		return fmt.Sprintf("%d hours", h)
-	}
-	return fmt.Sprintf("%d days", int(d/time.Hour/24))
 }
 
 func sorted[V any](m map[string]V) (keys []string) {

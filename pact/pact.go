@@ -247,9 +247,10 @@ func (p *Pact) prepare() {
 		}
 	}
 	p.duties = map[string][]string{}
+	en := tongue{lang: "en"}
 	for deed, all := range duties {
 		for _, d := range all {
-			p.duties[deed] = append(p.duties[deed], strings.ReplaceAll(d, "%s", lasting(p.Receipt.Within)))
+			p.duties[deed] = append(p.duties[deed], strings.ReplaceAll(d, "%s", en.lasting(p.Receipt.Within)))
 		}
 	}
 	for i := range p.Table {

@@ -9,66 +9,83 @@ import (
 	"entente/marking"
 )
 
-// words of a printed treaty, by language.
-var printed = map[string]map[string]string{
-	"en": {"article": "Article %d", "parties": "The parties", "marks": "Equivalent markings", "kept": "kept by the machine", "record": "people record", "recalled": "to be checked against the official text", "until": "until", "terms": "Terms"},
-	"ko": {"article": "제%d조", "parties": "당사자", "marks": "상응하는 표시", "kept": "기계가 지킴", "record": "사람이 기록함", "recalled": "공식 본문과 대조 필요", "until": "까지", "terms": "조건"},
-	"ja": {"article": "第%d条", "parties": "締約者", "marks": "対応する表示", "kept": "機械が守る", "record": "人が記録する", "recalled": "公式の条文との照合が必要", "until": "まで", "terms": "条件"},
-}
-
 // Show prints the pact as a treaty, in English ("en"), Korean ("ko") or
-// Japanese ("ja"). Text that has no translation stands in English.
+// Japanese ("ja"). Text that has no translation stands in English, and the
+// head of the print says so.
 func (p *Pact) Show(lang string) string {
-	w := printed[lang]
-	if w == nil {
-		lang, w = "en", printed["en"]
+	if lang != "ko" && lang != "ja" {
+		lang = "en"
 	}
+	t := &tongue{lang: lang}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n%s · %s\n\n%s\n", p.Title.In(lang), p.ID, p.Text.String()[:16], w["parties"])
+	fmt.Fprintf(&b, "\n%s\n", t.say("The parties"))
 	for _, q := range p.Parties {
-		fmt.Fprintf(&b, "  %-3s %s (%s)\n", q.ID, q.Name.In(lang), q.Authority.In(lang))
+		fmt.Fprintf(&b, "  %-3s %s (%s)\n", q.ID, t.in(q.Name), or(t.in(q.Authority), t.say("not named")))
 	}
-	fmt.Fprintf(&b, "\n%s\n", w["marks"])
+	fmt.Fprintf(&b, "\n%s\n", t.say("Equivalent markings"))
 	table := slices.Clone(p.Table)
 	slices.SortStableFunc(table, func(x, y marking.Row) int { return y.Rank - x.Rank })
+	recalled := t.say("to be checked against the official text")
 	for _, r := range table {
 		fmt.Fprintf(&b, "  %-13s %-3s %s", r.Term, r.Mark.Party, r.Mark.Text)
 		if !r.To.IsZero() {
-			fmt.Fprintf(&b, " (%s %s)", w["until"], r.To.Format(time.DateOnly))
+			fmt.Fprintf(&b, " (%s)", t.say("until %s", r.To.Format(time.DateOnly)))
 		}
 		if r.Certainty != "" {
-			fmt.Fprintf(&b, " [%s]", w["recalled"])
+			fmt.Fprintf(&b, " [%s]", recalled)
 		}
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "\n%s\n", w["terms"])
-	for _, t := range p.Lines() {
-		if t.Dimension != "" && t.Dimension != "D2" && t.Dimension != "D6" || t.Key == "floor" || t.Key == "ceiling" {
-			fmt.Fprintf(&b, "  %-34s %s\n", strings.TrimSpace(t.Key+" "+string(t.For)), t.Value)
+	fmt.Fprintf(&b, "\n%s\n", t.say("Terms"))
+	for _, x := range p.lines(t) {
+		if x.Dimension == "" || x.Dimension == "D2" || x.Dimension == "D6" && x.Key != t.say("floor") && x.Key != t.say("ceiling") {
+			continue // it stands elsewhere
 		}
+		key := x.Key
+		if x.For != "" {
+			key = string(x.For) + ": " + key
+		}
+		fmt.Fprintf(&b, "  %s %s\n", column(key), x.Value)
 	}
 	for _, d := range p.Doubts {
-		fmt.Fprintf(&b, "  [%s: %s: %s]\n", w["recalled"], d.Term, d.Why)
+		fmt.Fprintf(&b, "  [%s: %s: %s]\n", recalled, d.Term, d.Why)
 	}
 	for _, a := range p.Articles {
-		fmt.Fprintf(&b, "\n"+w["article"]+"  %s\n  %s\n", a.Number, a.Title.In(lang), a.Text.In(lang))
-		if len(a.Clauses) > 0 {
-			fmt.Fprintf(&b, "  [%s: %s]\n", w["kept"], joined(a.Clauses))
+		fmt.Fprintf(&b, "\n%s  %s\n  %s\n", t.say("Article %d", a.Number), t.in(a.Title), t.in(a.Text))
+		for _, c := range a.Clauses {
+			fmt.Fprintf(&b, "  [%s: %s]\n", t.say("kept by the machine"), t.say(sentences[c]))
 		}
 		if a.Record != "" {
-			fmt.Fprintf(&b, "  [%s: %s]\n", w["record"], a.Record)
+			fmt.Fprintf(&b, "  [%s: %s]\n", t.say("people record"), a.Record)
 		}
 		if a.Certainty != "" {
-			fmt.Fprintf(&b, "  [%s]\n", w["recalled"])
+			fmt.Fprintf(&b, "  [%s]\n", recalled)
 		}
 	}
-	return b.String()
+	fmt.Fprintf(&b, "\n%s\n", t.say("Duties"))
+	for _, deed := range sorted(duties) {
+		for _, d := range duties[deed] {
+			fmt.Fprintf(&b, "  %s %s\n", column(t.say(deed)), strings.ReplaceAll(t.say(d), "%s", t.lasting(p.Receipt.Within)))
+		}
+	}
+	head := fmt.Sprintf("%s\n%s · %s\n", t.in(p.Title), p.ID, p.Text.String()[:16])
+	if len(p.Language.Authentic) > 0 && !slices.Contains(p.Language.Authentic, lang) {
+		head += "[" + t.say("The authentic text is in %s.", t.list(p.Language.Authentic)) + "]\n"
+	}
+	if t.missing {
+		head += "[" + t.say("What is given in English alone stands in English.") + "]\n"
+	}
+	return head + b.String()
 }
 
-func joined(cs []Clause) string {
-	var s []string
-	for _, c := range cs {
-		s = append(s, string(c))
+// column fills a word up with spaces. A letter of Korean or Japanese is as wide
+// as two of the others.
+func column(s string) string {
+	n := 40
+	for _, c := range s {
+		if n--; c >= 0x1100 {
+			n--
+		}
 	}
-	return strings.Join(s, ", ")
+	return s + strings.Repeat(" ", max(n, 0))
 }

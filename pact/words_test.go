@@ -1,0 +1,104 @@
+package pact
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestWords: whatever a print says in fixed words is there in each language,
+// and nothing else is.
+func TestWords(t *testing.T) {
+	said := map[string]bool{"en": true, "ko": true, "ja": true, "courier": true}
+	for _, file := range []string{"show.go", "diff.go", "words.go"} {
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			call, ok := n.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			at, before := -1, ""
+			switch fun := call.Fun.(type) {
+			case *ast.SelectorExpr:
+				at, before = map[string]int{"say": 1, "count": 2}[fun.Sel.Name]-1, map[string]string{"count": "%d "}[fun.Sel.Name]
+			case *ast.Ident:
+				at = map[string]int{"each": 2}[fun.Name] - 1
+			}
+			if at >= 0 && at < len(call.Args) {
+				if word, ok := call.Args[at].(*ast.BasicLit); ok && word.Kind == token.STRING {
+					w, err := strconv.Unquote(word.Value)
+					if err != nil {
+						t.Fatal(err)
+					}
+					said[before+w] = true
+				}
+			}
+			return true
+		})
+	}
+	if !said["floor"] || !said["subject %s"] || !said["%d year"] {
+		t.Fatal("the words of the code were not found")
+	}
+	enums(reflect.TypeFor[source](), "", func(w string) { said[w] = true })
+	for _, id := range Templates() {
+		text, _ := Template(id)
+		p, problems := Parse(text)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		for _, s := range p.Subjects {
+			said[s] = true
+		}
+	}
+	for _, c := range clauses {
+		said[sentences[c]] = true
+	}
+	for deed, all := range duties {
+		said[deed] = true
+		for _, d := range all {
+			said[d] = true
+		}
+	}
+	verb := regexp.MustCompile(`%(\[\d\])?[sd]`)
+	for w := range said {
+		for i, in := range words[w] {
+			if in == "" {
+				t.Errorf("%q has no word in %s", w, []string{"ko", "ja"}[i])
+			}
+			if len(verb.FindAllString(in, -1)) != len(verb.FindAllString(w, -1)) || strings.Contains(verb.ReplaceAllString(in, ""), "%") {
+				t.Errorf("%q has other holes than %q", in, w)
+			}
+		}
+	}
+	for w := range words {
+		if !said[w] {
+			t.Errorf("%q is said nowhere", w)
+		}
+	}
+}
+
+// enums visits the words that a text chooses from.
+func enums(t reflect.Type, tag reflect.StructTag, visit func(string)) {
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Map:
+		enums(t.Elem(), tag, visit)
+	case reflect.Struct:
+		for i := range t.NumField() {
+			enums(t.Field(i).Type, t.Field(i).Tag, visit)
+		}
+	default:
+		for _, w := range strings.Split(tag.Get("enum"), "|") {
+			if w != "" && w != "recalled" { // it is told in other words
+				visit(w)
+			}
+		}
+	}
+}
