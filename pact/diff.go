@@ -213,8 +213,15 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 		}
 	}
 	for _, a := range p.Articles {
-		add("", fmt.Sprintf("Article %d", a.Number), a.Title.EN+": "+a.Text.EN, 0)
-		add("", fmt.Sprintf("Article %d, record", a.Number), a.Record, 0)
+		article := fmt.Sprintf("Article %d", a.Number)
+		add("", article, a.Title.EN+": "+a.Text.EN, 0)
+		add("", article+", record", a.Record.EN, 0)
+		// Both parties sign every wording, also where another one is authentic.
+		for _, l := range []struct{ in, title, text, record string }{
+			{", in Korean", a.Title.KO, a.Text.KO, a.Record.KO}, {", in Japanese", a.Title.JA, a.Text.JA, a.Record.JA}} {
+			add("", article+l.in, when(l.title+l.text != "", l.title+": "+l.text), 0)
+			add("", article+", record"+l.in, l.record, 0)
+		}
 	}
 	return all
 }

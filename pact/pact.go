@@ -198,7 +198,10 @@ type Report struct {
 }
 
 // Doubt is a term of the text whose source is not the official text.
-type Doubt struct{ Term, Why string }
+type Doubt struct {
+	Term string
+	Why  act.Names
+}
 
 // Named is a word of the pact's with its names.
 type Named struct {
@@ -226,8 +229,8 @@ type Article struct {
 	Title     act.Names
 	Text      act.Names
 	Clauses   []Clause
-	Record    string // what people record, where no machine keeps it
-	Certainty string // "recalled": to be checked against the official text
+	Record    act.Names // what people record, where no machine keeps it
+	Certainty string    // "recalled": to be checked against the official text
 }
 
 // prepare makes what rulings read again and again.

@@ -29,6 +29,10 @@ func schema(t reflect.Type, tag reflect.StructTag) map[string]any {
 	case reflect.Pointer:
 		return schema(t.Elem(), tag)
 	case reflect.Struct:
+		if t == reflect.TypeFor[wording]() {
+			m["anyOf"] = []any{map[string]any{"type": "string"}, schema(reflect.TypeFor[names](), "")}
+			return m
+		}
 		m["type"], m["additionalProperties"] = "object", false
 		props, needed := map[string]any{}, []string{}
 		for i := range t.NumField() {

@@ -48,15 +48,15 @@ func (p *Pact) Show(lang string) string {
 		fmt.Fprintf(&b, "  %s %s\n", column(key), x.Value)
 	}
 	for _, d := range p.Doubts {
-		fmt.Fprintf(&b, "  [%s: %s: %s]\n", recalled, d.Term, d.Why)
+		fmt.Fprintf(&b, "  [%s: %s: %s]\n", recalled, d.Term, t.in(d.Why))
 	}
 	for _, a := range p.Articles {
 		fmt.Fprintf(&b, "\n%s  %s\n  %s\n", t.say("Article %d", a.Number), t.in(a.Title), t.in(a.Text))
 		for _, c := range a.Clauses {
 			fmt.Fprintf(&b, "  [%s: %s]\n", t.say("kept by the machine"), t.say(sentences[c]))
 		}
-		if a.Record != "" {
-			fmt.Fprintf(&b, "  [%s: %s]\n", t.say("people record"), a.Record)
+		if a.Record.EN != "" {
+			fmt.Fprintf(&b, "  [%s: %s]\n", t.say("people record"), t.in(a.Record))
 		}
 		if a.Certainty != "" {
 			fmt.Fprintf(&b, "  [%s]\n", recalled)

@@ -47,6 +47,15 @@ type names struct {
 
 func (n names) act() act.Names { return act.Names(n) }
 
+// wording is what a text says in words: plain, in English, or in each language.
+type wording struct {
+	EN string `yaml:"en" need:"the wording in English"`
+	KO string `yaml:"ko"`
+	JA string `yaml:"ja"`
+}
+
+func (w wording) act() act.Names { return act.Names(w) }
+
 // source is a text as it is spelled. The tags give the rules of single values,
 // and, with doc, the schema for editors: enum lists the words allowed, min and
 // max bound a number, need says what is missing without it. What is left out
@@ -167,15 +176,15 @@ type source struct {
 		Every int    `yaml:"every-months" min:"0" max:"120"`
 	} `yaml:"reporting" doc:"D24."`
 	Uncertain []struct {
-		Term string `yaml:"term" need:"the term that is uncertain"`
-		Why  string `yaml:"why" need:"why it is uncertain"`
+		Term string  `yaml:"term" need:"the term that is uncertain"`
+		Why  wording `yaml:"why" need:"why it is uncertain"`
 	} `yaml:"uncertain" doc:"Terms whose source is not the official text."`
 	Articles []struct {
 		Number    int      `yaml:"number" min:"1" max:"500" need:"a number"`
 		Title     names    `yaml:"title" need:"a title"`
-		Text      names    `yaml:"text" need:"a text"`
+		Text      wording  `yaml:"text" need:"a text"`
 		Clauses   []string `yaml:"clauses" doc:"What the machine keeps."`
-		Record    string   `yaml:"record" doc:"What people record, where no machine keeps it."`
+		Record    wording  `yaml:"record" doc:"What people record, where no machine keeps it."`
 		Certainty string   `yaml:"certainty" enum:"recalled" doc:"To be checked against the official text."`
 	} `yaml:"articles" need:"its articles"`
 }
@@ -276,6 +285,11 @@ func (r *reader) shape(n *yaml.Node, t reflect.Type, path []any) {
 			r.mistaken[fmt.Sprint(path)] = true
 		}
 		*n = yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Line: n.Line, Column: n.Column}
+	}
+	if t == reflect.TypeFor[wording]() && n.Kind == yaml.ScalarNode && n.Tag != "!!null" {
+		plain := *n
+		*n = yaml.Node{Kind: yaml.MappingNode, Tag: "!!map", Line: n.Line, Column: n.Column,
+			Content: []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: "en", Line: n.Line, Column: n.Column}, &plain}}
 	}
 	below := func(step any) []any { return append(slices.Clone(path), step) }
 	if t.Kind() == reflect.Pointer {
@@ -774,7 +788,7 @@ func (r *reader) relations(p *Pact, s source) {
 		if n == nil {
 			r.at("the text has no such term", "uncertain", i, "term")
 		}
-		p.Doubts = append(p.Doubts, Doubt{d.Term, d.Why})
+		p.Doubts = append(p.Doubts, Doubt{d.Term, d.Why.act()})
 	}
 }
 
@@ -784,10 +798,10 @@ func (r *reader) articles(p *Pact, s source) {
 		if a.Number != i+1 {
 			r.at(fmt.Sprintf("articles are numbered in order: this is number %d", i+1), "articles", i, "number")
 		}
-		if len(a.Clauses) == 0 && a.Record == "" {
+		if len(a.Clauses) == 0 && a.Record == (wording{}) && !r.spoilt([]any{"articles", i, "record"}) && !r.spoilt([]any{"articles", i, "clauses"}) {
 			r.at("an article names a clause that a machine keeps, or the record that people make", "articles", i)
 		}
-		t := Article{Number: a.Number, Title: a.Title.act(), Text: a.Text.act(), Record: a.Record, Certainty: a.Certainty}
+		t := Article{Number: a.Number, Title: a.Title.act(), Text: a.Text.act(), Record: a.Record.act(), Certainty: a.Certainty}
 		for j, c := range a.Clauses {
 			if !slices.Contains(clauses, Clause(c)) || kept[Clause(c)] {
 				r.at(fmt.Sprintf("%q is no clause, or another article keeps it", c), "articles", i, "clauses", j)

@@ -102,3 +102,50 @@ func enums(t reflect.Type, tag reflect.StructTag, visit func(string)) {
 		}
 	}
 }
+
+// TestWording: what an article says and records is plain, or given for each
+// language; what is missing stands in English, and is said once.
+func TestWording(t *testing.T) {
+	b, _ := Template("kr-us-1987")
+	const plain, each = "    record: the report and the investigation\n", "    record: {en: the report and the investigation, ko: 보고 및 조사, ja: 報告及び調査}\n"
+	read := func(record string) (*Pact, []Problem) {
+		if !strings.Contains(string(b), plain) {
+			t.Fatal("nothing to change")
+		}
+		return Parse([]byte(strings.Replace(string(b), plain, record, 1)))
+	}
+	p, _ := read(plain)
+	q, problems := read(each)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for lang, want := range map[string]string{"en": "the report and", "ko": "보고 및 조사]", "ja": "報告及び調査]"} {
+		if !strings.Contains(q.Show(lang), want) {
+			t.Errorf("%s: no %q", lang, want)
+		}
+		if lang != "en" && (!strings.Contains(p.Show(lang), "the report and the investigation]") || strings.Contains(q.Show(lang), "the report and the investigation")) {
+			t.Errorf("%s: another wording", lang)
+		}
+		n := 0
+		if lang != "en" {
+			n = 1
+		}
+		if got := strings.Count(p.Show(lang), (&tongue{lang: lang}).say("What is given in English alone stands in English.")); got != n {
+			t.Errorf("%s: said %d times that English stands", lang, got)
+		}
+	}
+	if d := Diff(p, q); len(d) != 2 || !strings.HasSuffix(d[0].Key, "record, in Korean") {
+		t.Errorf("what another wording changes: %v", d)
+	}
+	for record, want := range map[string]string{
+		"    record: {ko: 보고}\n":            "the wording in English",
+		"    record: {en: a, fr: b}\n":      "is not known",
+		"    record: [a]\n":                 "as keys with values",
+		"    record: {en: a, ko: [b]}\n":    "is text",
+		"    record: {en: a, ja: {b: c}}\n": "is text",
+	} {
+		if _, problems := read(record); len(problems) != 1 || !strings.Contains(problems[0].Text, want) {
+			t.Errorf("%q: %v", record, problems)
+		}
+	}
+}
