@@ -18,7 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-var update = flag.Bool("update", false, "write the schema")
+var update = flag.Bool("update", false, "write the schema and the golden prints")
 
 func shipped(t testing.TB) (*pact.Pact, string) {
 	t.Helper()
@@ -54,6 +54,25 @@ func TestShipped(t *testing.T) {
 	for lang, want := range map[string]string{"en": "Article 21", "ko": "제21조", "ja": "第21条", "xx": "Article 21"} {
 		if !strings.Contains(p.Show(lang), want) {
 			t.Errorf("%s: no %s", lang, want)
+		}
+	}
+}
+
+// TestShow is golden: the pact of 2016 as a treaty, whole in each language.
+func TestShow(t *testing.T) {
+	p, _ := shipped(t)
+	for _, lang := range []string{"en", "ko", "ja"} {
+		file, got := "testdata/kr-jp-2016."+lang+".txt", p.Show(lang)
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want, err := os.ReadFile(file); err != nil || got != string(want) {
+			t.Errorf("%s is not what is shown: read the difference as a lawyer would, then run 'go test ./pact -update': %v", file, err)
+		}
+		if strings.Contains(got, "국문이 없는") || strings.Contains(got, "日本語文のない") {
+			t.Errorf("%s: something is given in English alone", lang)
 		}
 	}
 }

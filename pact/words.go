@@ -14,7 +14,7 @@ import (
 var words = map[string][2]string{
 	// The parts of a text.
 	"Article %d":          {"제%d조", "第%d条"},
-	"The parties":         {"당사자", "締約者"},
+	"The parties":         {"당사자", "当事者"},
 	"Equivalent markings": {"상응하는 표시", "対応する表示"},
 	"Terms":               {"조건", "条件"},
 	"Duties":              {"의무", "義務"},
@@ -41,7 +41,7 @@ var words = map[string][2]string{
 	"up to %s":                        {"%s까지", "%sまで"},
 	"up to %s, under %s":              {"%s까지, %s에 따름", "%sまで、%sによる"},
 	"ways":                            {"전달 경로", "送付の経路"},
-	"each party reaches each":         {"각 당사자 상호 간", "全締約者の相互間"},
+	"each party reaches each":         {"각 당사자 상호 간", "全ての当事者の相互間"},
 	"leg to %s":                       {"%s 구간", "%sへの区間"},
 	"leg to %s by %s":                 {"%s 구간, 수단: %s", "%sへの区間、手段: %s"},
 	"third party":                     {"제3자 제공", "第三者への提供"},
@@ -140,7 +140,7 @@ var words = map[string][2]string{
 	"only persons whose clearance reaches the level":                           {"해당 등급의 비밀취급 인가를 받은 인원에 한한다", "当該区分を取り扱う適格性を有する者に限る"},
 	"rank, post or clearance alone gives no access":                            {"계급, 직책 또는 인가만으로는 접근할 수 없다", "階級、地位又は適格性のみによっては取り扱うことができない"},
 	"before an oral disclosure the receiver assures clearance and need":        {"구두 공개에 앞서 접수자가 인가와 알 필요를 보증한다", "口頭での開示に先立ち、受領者が適格性及び知る必要を保証する"},
-	"visitors see only what the host approved, up to its mark, while it lasts": {"방문자는 방문국의 승인 범위, 등급 및 기간 내에서만 열람한다", "訪問者は、受入れ側の承認の範囲、区分及び期間内でのみ閲覧する"},
+	"visitors see only what the host approved, up to its mark, while it lasts": {"방문자는 방문을 받는 쪽이 승인한 범위, 등급 및 기간 내에서만 열람한다", "訪問者は、受入れ側の承認の範囲、区分及び期間内でのみ閲覧する"},
 	"what is no longer needed is returned or destroyed":                        {"더 이상 필요하지 아니한 정보는 반환하거나 파기한다", "必要でなくなった情報は返還し、又は破壊する"},
 	"each facility keeps a register of persons":                                {"각 시설은 인원 명부를 유지한다", "各施設は取扱者の名簿を保持する"},
 	"persons are told their duties":                                            {"인원은 자신의 의무를 교육받는다", "取扱者はその義務の説明を受ける"},
@@ -158,7 +158,7 @@ var words = map[string][2]string{
 
 	// The deeds, and the duties that come with them.
 	"transfer": {"제공", "提供"}, "read": {"열람", "閲覧"}, "pass-on": {"제3자 제공", "第三者への提供"}, "copy": {"복제", "複製"}, "translate": {"번역", "翻訳"}, "downgrade": {"등급 하향", "区分の引下げ"}, "destroy": {"파기", "破壊"},
-	"mark with the provider's name and the own equivalent":                          {"제공 당사자의 명칭과 자국의 상응하는 표시를 붙인다", "提供締約国の名称及び自国の対応する表示を付する"},
+	"mark with the provider's name and the own equivalent":                          {"제공자의 명칭과 자기의 상응하는 표시를 붙인다", "提供者の名称及び自己の対応する表示を付する"},
 	"receipt signed by the final recipient within %s":                               {"%s 이내에 최종 접수자가 수령증에 서명한다", "%s以内に最終の受領者が受領書に署名する"},
 	"no other purpose and no third party without the originator's written approval": {"생산자의 서면 승인 없이 다른 목적으로 사용하거나 제3자에게 제공하지 아니한다", "作成元の書面による承認なしに、他の目的に使用せず、第三者に提供しない"},
 	"return or destroy when no longer needed":                                       {"더 이상 필요하지 아니하면 반환하거나 파기한다", "必要でなくなったときは返還し、又は破壊する"},
