@@ -403,6 +403,9 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	if err := errors.Join(c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
 		return err
 	}
+	if _, is := e.Act.Body.(act.Release); !is && !had {
+		return nil // a refusal of a release without effect, or an act about nothing, makes no product
+	}
 	return ledger.Save(tx, tableProduct, string(n), cu.Apply(e.Index, e.Act))
 }
 
