@@ -116,7 +116,7 @@ func validator() *validate.Validator {
 type Question struct {
 	Own      act.Party
 	Person   act.Person
-	Deed     string // release, read, pass-on, copy, translate, extract, show, review, downgrade, destroy
+	Deed     string // release, accept, read, pass-on, copy, translate, extract, show, review, downgrade, destroy
 	Manifest act.Manifest
 	Rank     int    // of the product, under its pact
 	Purpose  string // of this use

@@ -14,10 +14,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/house"
 	"entente/ledger"
 	"entente/pact"
 	"entente/product"
@@ -56,6 +58,7 @@ type Office struct {
 	Own       act.Party
 	Ledger    *ledger.Ledger
 	Catalogue *catalogue.Catalogue
+	Law       *house.Rules // our own law on top of the pacts; nil: none
 	Now       func() time.Time
 }
 
@@ -237,10 +240,24 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act
 	if err != nil {
 		return ruling.Ruling{}, err
 	}
-	return ruling.Accept(&ruling.AcceptFacts{
+	f := ruling.AcceptFacts{
 		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: consents, Accredited: accredited,
 		Channel: channel, Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
-	}), nil
+	}
+	r := ruling.Accept(&f)
+	if !r.Allowed {
+		return r, nil
+	}
+	partner, _, err := o.Catalogue.Partner(tx, from)
+	if err != nil {
+		return r, err
+	}
+	// Whom the house rules ask about is the partner's officer, as it was notified.
+	name, _, _ := strings.Cut(a.By, "@")
+	officer := partner.Authorities[name]
+	rank, _ := p.Table.Rank(b.Manifest.Mark, b.Manifest.Made.Time)
+	return o.Law.Narrow(r, house.Question{Own: o.Own, Person: act.Person{Name: a.By, Post: officer.Post, Offices: officer.Offices}, Deed: "accept",
+		Manifest: b.Manifest, Rank: rank, Purpose: b.Manifest.Purpose, Channel: channel, Now: f.Now}), nil
 }
 
 // Arrived enters the receipt of a product whose content is now durable here.

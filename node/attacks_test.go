@@ -77,8 +77,9 @@ func TestAttacksListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, waiting, ok := strings.Cut(string(b), "Waiting, by number:")
-	if waiting, _, ok = strings.Cut(waiting, "\n\n"); !ok {
+	_, waiting, said := strings.Cut(string(b), "Waiting, by number:")
+	waiting, _, ends := strings.Cut(waiting, "\n\n")
+	if !said || !ends {
 		t.Fatal("docs/reliability.md does not say what waits")
 	}
 	for _, m := range regexp.MustCompile(`\*\*(\d+)\*\*`).FindAllStringSubmatch(waiting, -1) {
