@@ -187,7 +187,7 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 	add("D19", t.say("time zone"), p.Zone.String(), 0)
 	add("D19", t.say("suspension of a notice"), or(when(p.Terms.Suspension, t.say("known")), t.say("not in the text")), 0)
 	add("D20", t.say("amendment"), t.say(p.Amend), 0)
-	add("D21", t.say("authentic languages"), t.list(p.Language.Authentic), 0)
+	add("D21", t.say("authentic languages"), t.languages(p.Language.Authentic), 0)
 	add("D21", t.say("the text is"), t.say(p.Language.Publication), 0)
 	add("D22", t.say("disputes"), t.say(p.Disputes), 0)
 	add("D22", t.say("costs"), t.say(p.Costs), 0)

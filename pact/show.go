@@ -70,7 +70,7 @@ func (p *Pact) Show(lang string) string {
 	}
 	head := fmt.Sprintf("%s\n%s · %s\n", t.in(p.Title), p.ID, p.Text.String()[:16])
 	if len(p.Language.Authentic) > 0 && !slices.Contains(p.Language.Authentic, lang) {
-		head += "[" + t.say("The authentic text is in %s.", t.list(p.Language.Authentic)) + "]\n"
+		head += "[" + t.say("The authentic text is in %s.", t.languages(p.Language.Authentic)) + "]\n"
 	}
 	if t.missing {
 		head += "[" + t.say("What is given in English alone stands in English.") + "]\n"

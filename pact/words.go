@@ -24,9 +24,10 @@ var words = map[string][2]string{
 	"to be checked against the official text":           {"공식 본문과 대조 필요", "公式の条文との照合が必要"},
 	"The authentic text is in %s.":                      {"정본은 %s본이다.", "正文は%sである。"},
 	"What is given in English alone stands in English.": {"국문이 없는 부분은 영문으로 표시한다.", "日本語文のない部分は英文で示す。"},
-	"en": {"영문", "英語"},
-	"ko": {"국문", "韓国語"},
-	"ja": {"일문", "日本語"},
+	", ":       {", ", "、"},
+	"English":  {"영문", "英語"},
+	"Korean":   {"국문", "韓国語"},
+	"Japanese": {"일문", "日本語"},
 
 	// The terms.
 	"binding force":                   {"구속력", "拘束力"},
@@ -42,8 +43,8 @@ var words = map[string][2]string{
 	"up to %s, under %s":              {"%s까지, %s에 따름", "%sまで、%sによる"},
 	"ways":                            {"전달 경로", "送付の経路"},
 	"each party reaches each":         {"각 당사자 상호 간", "全ての当事者の相互間"},
-	"leg to %s":                       {"%s 구간", "%sへの区間"},
-	"leg to %s by %s":                 {"%s 구간, 수단: %s", "%sへの区間、手段: %s"},
+	"leg to %s":                       {"%s와의 구간", "%sとの区間"},
+	"leg to %s by %s":                 {"%s와의 구간, 수단: %s", "%sとの区間、手段: %s"},
 	"third party":                     {"제3자 제공", "第三者への提供"},
 	"audience of %s":                  {"%s의 배포 범위", "%sの配布範囲"},
 	"counts as a third party: %s":     {"제3자로 봄: %s", "第三者とみなす: %s"},
@@ -131,7 +132,7 @@ var words = map[string][2]string{
 	"incident": {"사고", "インシデント"}, "vulnerability": {"취약점", "脆弱性"}, "indicator": {"침해지표", "侵害指標"},
 
 	// What the machine keeps.
-	"nothing moves but under a pact in force":                                  {"발효 중인 협정에 따르지 아니하고는 어떤 정보도 전달되지 아니한다", "効力を有する協定によらずにいかなる情報も送付されない"},
+	"nothing moves but under a pact in force":                                  {"발효 중인 협정에 따르지 아니하고는 어떤 정보도 전달되지 아니한다", "効力を有する協定によらない限り、いかなる情報も送付されない"},
 	"only what the pact covers, in the forms that it names":                    {"협정이 정한 대상과 형태의 정보만을 다룬다", "協定が定める対象及び形態の情報のみを扱う"},
 	"marks are equal as the table says, between its floor and its ceiling":     {"표시는 최저 등급과 최고 등급 사이에서 표에 따라 상응한다", "表示は、最低の区分から最高の区分までの間で表に従い対応する"},
 	"only the originator lowers a mark":                                        {"생산자만이 비밀등급을 낮춘다", "作成元のみが秘密指定の区分を下げる"},
@@ -204,6 +205,8 @@ var sentences = map[Clause]string{
 	Duration:          "the pact begins, is extended and ends as its text says",
 }
 
+var languages = map[string]string{"en": "English", "ko": "Korean", "ja": "Japanese"}
+
 // tongue is a language that a pact is told in.
 type tongue struct {
 	lang    string // en, ko, ja
@@ -223,13 +226,13 @@ func (t *tongue) say(word string, holes ...any) string {
 	return fmt.Sprintf(word, holes...)
 }
 
-// list says words one after the other.
-func (t *tongue) list(all []string) string {
+// languages says the names of languages, one after the other.
+func (t *tongue) languages(codes []string) string {
 	var said []string
-	for _, w := range all {
-		said = append(said, t.say(w))
+	for _, c := range codes {
+		said = append(said, t.say(or(languages[c], c)))
 	}
-	return strings.Join(said, ", ")
+	return strings.Join(said, t.say(", "))
 }
 
 // in returns what the text gives in this language, or else the English.
