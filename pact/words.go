@@ -22,7 +22,7 @@ var words = map[string][2]string{
 	"people record":       {"사람이 기록함", "人が記録する"},
 	"until %s":            {"%s까지", "%sまで"},
 	"to be checked against the official text":           {"공식 본문과 대조 필요", "公式の条文との照合が必要"},
-	"The authentic text is in %s.":                      {"정본은 %s본이다.", "正文は%sである。"},
+	"The authentic text is in %s.":                      {"정본은 %s으로 작성되었다.", "正文は%sである。"},
 	"What is given in English alone stands in English.": {"국문이 없는 부분은 영문으로 표시한다.", "日本語文のない部分は英文で示す。"},
 	", ":       {", ", "、"},
 	"English":  {"영문", "英語"},

@@ -106,8 +106,8 @@ func enums(t reflect.Type, tag reflect.StructTag, visit func(string)) {
 // TestWording: what an article says and records is plain, or given for each
 // language; what is missing stands in English, and is said once.
 func TestWording(t *testing.T) {
-	b, _ := Template("kr-us-1987")
-	const plain, each = "    record: the report and the investigation\n", "    record: {en: the report and the investigation, ko: 보고 및 조사, ja: 報告及び調査}\n"
+	b, _ := Template("eu-uk-2021")
+	const plain, each = "    record: the report and the measures\n", "    record: {en: the report and the measures, ko: 보고 및 조치, ja: 報告及び措置}\n"
 	read := func(record string) (*Pact, []Problem) {
 		if !strings.Contains(string(b), plain) {
 			t.Fatal("nothing to change")
@@ -119,11 +119,11 @@ func TestWording(t *testing.T) {
 	if len(problems) > 0 {
 		t.Fatal(problems)
 	}
-	for lang, want := range map[string]string{"en": "the report and", "ko": "보고 및 조사]", "ja": "報告及び調査]"} {
+	for lang, want := range map[string]string{"en": "the report and", "ko": "보고 및 조치]", "ja": "報告及び措置]"} {
 		if !strings.Contains(q.Show(lang), want) {
 			t.Errorf("%s: no %q", lang, want)
 		}
-		if lang != "en" && (!strings.Contains(p.Show(lang), "the report and the investigation]") || strings.Contains(q.Show(lang), "the report and the investigation")) {
+		if lang != "en" && (!strings.Contains(p.Show(lang), "the report and the measures]") || strings.Contains(q.Show(lang), "the report and the measures")) {
 			t.Errorf("%s: another wording", lang)
 		}
 		n := 0
