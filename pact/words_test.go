@@ -109,10 +109,10 @@ func TestWording(t *testing.T) {
 	b, _ := Template("eu-uk-2021")
 	const plain, each = "    record: the report and the measures\n", "    record: {en: the report and the measures, ko: 보고 및 조치, ja: 報告及び措置}\n"
 	read := func(record string) (*Pact, []Problem) {
-		if !strings.Contains(string(b), plain) {
+		if !strings.Contains(string(b), each) {
 			t.Fatal("nothing to change")
 		}
-		return Parse([]byte(strings.Replace(string(b), plain, record, 1)))
+		return Parse([]byte(strings.Replace(string(b), each, record, 1)))
 	}
 	p, _ := read(plain)
 	q, problems := read(each)
