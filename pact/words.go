@@ -28,6 +28,7 @@ var words = map[string][2]string{
 	"English":  {"영문", "英語"},
 	"Korean":   {"국문", "韓国語"},
 	"Japanese": {"일문", "日本語"},
+	"French":   {"불문", "フランス語"},
 
 	// The terms.
 	"binding force":                   {"구속력", "拘束力"},
@@ -205,7 +206,7 @@ var sentences = map[Clause]string{
 	Duration:          "the pact begins, is extended and ends as its text says",
 }
 
-var languages = map[string]string{"en": "English", "ko": "Korean", "ja": "Japanese"}
+var languages = map[string]string{"en": "English", "ko": "Korean", "ja": "Japanese", "fr": "French"}
 
 // tongue is a language that a pact is told in.
 type tongue struct {
