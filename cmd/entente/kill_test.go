@@ -155,21 +155,8 @@ func TestKill(t *testing.T) {
 		rounds, kills = 1, 40
 	}
 	rnd := rand.New(rand.NewPCG(20161123, 1))
-	kr, jp := newProc(t, "KR"), newProc(t, "JP")
+	kr, jp := concluded(t)
 	both := []*proc{kr, jp}
-	for _, p := range both {
-		p.wait("it answers", p.up)
-	}
-	for _, x := range []struct{ own, other *proc }{{kr, jp}, {jp, kr}} {
-		var v desk.CardView
-		if err := x.other.c.Get(t.Context(), "/v1/card", &v); err != nil {
-			t.Fatal(err)
-		}
-		out, err := x.own.command("pact", "sign", "kr-jp-2016", "--with", "127.0.0.1:"+x.other.port, "--code", v.Code, "--notify").CombinedOutput()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, out)
-		}
-	}
 	began := time.Now()
 	n := killAtPoints(t, both, rounds, rnd)
 	t.Logf("%d kills at %d named points, in %v", n, len(points(t)), time.Since(began).Round(time.Millisecond))
@@ -187,6 +174,25 @@ func TestKill(t *testing.T) {
 	for _, x := range []struct{ own, other *proc }{{kr, jp}, {jp, kr}} {
 		settled(t, x.own, x.other)
 	}
+}
+
+// concluded starts two nodes and has them sign and notify the pact.
+func concluded(t *testing.T) (kr, jp *proc) {
+	t.Helper()
+	kr, jp = newProc(t, "KR"), newProc(t, "JP")
+	kr.wait("it answers", kr.up)
+	jp.wait("it answers", jp.up)
+	for _, x := range []struct{ own, other *proc }{{kr, jp}, {jp, kr}} {
+		var v desk.CardView
+		if err := x.other.c.Get(t.Context(), "/v1/card", &v); err != nil {
+			t.Fatal(err)
+		}
+		out, err := x.own.command("pact", "sign", "kr-jp-2016", "--with", "127.0.0.1:"+x.other.port, "--code", v.Code, "--notify").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	return kr, jp
 }
 
 // killAtPoints has both nodes kill themselves at each point, and returns how often they did.
@@ -229,17 +235,13 @@ func (p *proc) work(large, destroy bool) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), 20*time.Second)
 	defer cancel()
 	p.tries++
-	d := release.Draft{As: "officer", Pact: "kr-jp-2016", Title: fmt.Sprintf("%s %d", p.party, p.tries), Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: map[string]string{"KR": "군사II급비밀", "JP": "秘"}[p.party], MediaType: "text/plain"}
+	title := fmt.Sprintf("%s %d", p.party, p.tries)
 	if large {
-		d.Title += " large"
+		title += " large"
 	}
-	_, err := p.c.Release(ctx, d, strings.NewReader(text(d.Title)))
 	var refused *desk.Problem
-	if errors.As(err, &refused) && refused.Kind == "refused" {
-		p.t.Logf("%s: %v", d.Title, err)
-	}
-	if err == nil {
-		p.acked[d.Title] = true
+	if err := p.release(ctx, title); errors.As(err, &refused) && refused.Kind == "refused" {
+		p.t.Logf("%s: %v", title, err)
 	}
 	var in []product.Custody
 	if err := p.c.Get(ctx, desk.Path("/v1/products", "box", "in"), &in); err != nil {
@@ -264,6 +266,16 @@ func (p *proc) work(large, destroy bool) {
 		}
 		return
 	}
+}
+
+// release releases a product, and notes it if that was acknowledged.
+func (p *proc) release(ctx context.Context, title string) error {
+	d := release.Draft{As: "officer", Pact: "kr-jp-2016", Title: title, Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Mark: map[string]string{"KR": "군사II급비밀", "JP": "秘"}[p.party], MediaType: "text/plain"}
+	_, err := p.c.Release(ctx, d, strings.NewReader(text(title)))
+	if err == nil {
+		p.acked[title] = true
+	}
+	return err
 }
 
 // text is the content of a product, by its title: large ones are fetched block by block.
