@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -49,7 +50,7 @@ var elsewhere = map[int][]string{
 }
 
 // here are the numbers that the tests of this file show.
-var here = []int{1, 2, 3, 4, 5, 6, 9, 12, 15, 22, 23, 25, 26, 33, 36}
+var here = []int{1, 2, 3, 4, 5, 6, 9, 12, 15, 22, 23, 25, 26, 31, 33, 36}
 
 // TestAttacksListed: each of the forty attacks is shown here, by a test that
 // exists, or listed as waiting.
@@ -491,5 +492,30 @@ func TestForked(t *testing.T) {
 	kr.same(t, "the fork", before)
 	if err := kr.Carriage.Take(t.Context(), del); err == nil {
 		t.Error("a disputed ledger is taken in")
+	}
+}
+
+// TestRowRemoved is an operator who takes an entry out of the database, or
+// changes one (31): the node's own check of its ledger says so.
+func TestRowRemoved(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	if _, err := kr.Verify(t.Context(), quiet); err != nil {
+		t.Fatal(err)
+	}
+	row := binary.BigEndian.AppendUint64(nil, 2)
+	for _, value := range [][]byte{nil, []byte("another act")} {
+		err := kr.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+			if value == nil {
+				return tx.Delete("ledger/leaf", row)
+			}
+			return tx.Put("ledger/leaf", row, value)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kr.Verify(t.Context(), quiet); err == nil {
+			t.Errorf("a ledger verifies whose entry 2 is %q", value)
+		}
 	}
 }
