@@ -136,7 +136,7 @@ func (o *Post) hold(ctx context.Context, p act.Party) (*correspondence, error) {
 		c.mu.Unlock()
 		return nil, err
 	}
-	c.loaded = true
+	c.loaded, c.owes = true, true // we may stand elsewhere than we said before: a backup was put back
 	return c, nil
 }
 
