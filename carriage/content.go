@@ -71,7 +71,7 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 	if err != nil {
 		return err
 	}
-	in, err := s.d.Vault.Receive(ctx, vault.Digest(a.Vault), blocks)
+	in, err := s.d.begin(ctx, s.peer.Party, a, blocks)
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,17 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 	point.At("after fetching content")
 	s.d.fetched(a.Number, 0, 0)
 	return s.d.Intake.Arrived(ctx, a.Number)
+}
+
+// begin takes in an object on the line. Parcels that began it let go of it, and what
+// they brought stays: the next of them may never come.
+func (d *Direct) begin(ctx context.Context, p act.Party, a catalogue.Awaited, blocks vault.Blocks) (*vault.Incoming, error) {
+	if d.Post != nil {
+		if err := d.Post.letGo(ctx, p, a.Number); err != nil {
+			return nil, err
+		}
+	}
+	return d.Vault.Receive(ctx, vault.Digest(a.Vault), blocks)
 }
 
 // takeBlocks reads what is missing. A block is checked and written while the

@@ -620,6 +620,19 @@ func (o *Post) begin(ctx context.Context, g given, list vault.Blocks) (*vault.In
 	return in, err
 }
 
+// letGo leaves an object that parcels from p began to another road.
+func (o *Post) letGo(ctx context.Context, p act.Party, n act.Number) error {
+	c, err := o.hold(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer c.mu.Unlock()
+	if c.in[n] == nil {
+		return nil
+	}
+	return o.drop(c, n)
+}
+
 func (o *Post) drop(c *correspondence, n act.Number) error {
 	in := c.in[n]
 	delete(c.in, n)

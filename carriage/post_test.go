@@ -1,6 +1,7 @@
 package carriage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -59,6 +60,42 @@ func TestAskedAgain(t *testing.T) {
 		if len(c.serve) != 1 || c.serve[0].Count != x.want {
 			t.Errorf("step %d: %+v is to be served, want %d blocks", i, c.serve, x.want)
 		}
+	}
+}
+
+// TestLetGo: content that parcels began comes on by the line, which does not wait
+// for a parcel that may never come; and what had arrived stays.
+func TestLetGo(t *testing.T) {
+	o := post(t)
+	o.Direct.Post = o
+	content := make([]byte, vault.BlockSize+1)
+	blocks, err := vault.New(memory.NewDisk().Vault()).Put(t.Context(), "x", bytes.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := catalogue.Awaited{Number: "KR-2016-7Q4K-M2XJ", Vault: act.Sum(blocks.Digest()), Size: blocks.Size}
+	c, err := o.hold(t.Context(), "KR")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := o.begin(t.Context(), given{Number: a.Number, Vault: a.Vault}, blocks)
+	if err == nil {
+		err = in.Write(0, content[:vault.BlockSize])
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.in[a.Number] = in
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	in, err = o.Direct.begin(ctx, "KR", a, blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	if in.Next() != 1 || c.in[a.Number] != nil {
+		t.Errorf("it goes on at block %d; parcels hold %v", in.Next(), c.in)
 	}
 }
 
