@@ -2,6 +2,8 @@ package catalogue_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"errors"
 	"testing"
 	"time"
 
@@ -10,6 +12,8 @@ import (
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/pact"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // TestEarly: of three parties the second may sign what the first proposed before the
@@ -31,12 +35,25 @@ func TestEarly(t *testing.T) {
 		by("JP", act.PactRead, act.Interpretation{Text: sum, Phase: "terminated"}),
 		by("AU", act.PactSigned, act.Step{Text: sum}), // no party
 	}
+	signers := map[act.Party]note.Signer{}
+	for i, p := range []act.Party{"KR", "JP", "AU"} {
+		s, _, err := act.NewP384Signer("officer@"+string(p), bytes.Repeat([]byte{byte(i + 1)}, 48), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		signers[p] = s
+	}
 	var lives [][]byte
 	for place := range len(steps) + 1 {
 		c := &catalogue.Catalogue{Own: "US"}
 		l := ledger.Open(memory.NewDisk().Ledger(), ledger.Config{Party: "US", Fold: c.Fold})
 		enter := func(tx *ledger.Tx, a act.Act) error {
-			v, err := act.Sign(a, nil)
+			var s note.Signer
+			if a.Kind.OfPact() {
+				a.By = "officer@" + string(a.From)
+				s = signers[a.From]
+			}
+			v, err := act.Sign(a, s)
 			if err != nil {
 				return err
 			}
@@ -46,7 +63,9 @@ func TestEarly(t *testing.T) {
 		err := l.Update(t.Context(), func(tx *ledger.Tx) error {
 			for _, p := range []act.Party{"KR", "JP", "AU"} {
 				card := act.Card{Party: p, Ledger: []string{"x"}, Period: 1}
-				if err := enter(tx, act.Act{Kind: act.PartnerKnown, From: "US", At: at, Period: 1, Body: act.Known{Card: card}}); err != nil {
+				known := act.Act{Kind: act.PartnerKnown, From: "US", At: at, Period: 1, Body: act.Known{Card: card}}
+				signs := act.Act{Kind: act.AuthorityNotified, From: p, At: at, Period: 1, Body: act.Authority{Name: "officer", Offices: []act.Office{act.Signing}}}
+				if err := errors.Join(enter(tx, known), enter(tx, signs)); err != nil {
 					return err
 				}
 			}

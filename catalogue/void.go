@@ -28,6 +28,9 @@ func (c *Catalogue) Void(tx *ledger.Tx, a act.Act) ([]act.Reason, error) {
 	if a.Kind == act.ActRefused {
 		return nil, nil // an answer is never answered
 	}
+	if a.Kind.OfPact() && a.By == "" {
+		return because("authorities", "no person signed it", "a person who was notified with the office 'sign' takes the step")
+	}
 	if office := party.Office(a.Kind); office != "" && a.By != "" {
 		partner, _, err := c.Partner(tx, a.From)
 		if err != nil {

@@ -238,7 +238,11 @@ func TestBackdated(t *testing.T) {
 	deadline, _ := terms.Deadline(life, time.Now())
 	err := kr.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
 		given := act.Act{Version: act.Version, Kind: act.PactNotice, From: "JP", To: []act.Party{"KR"}, Pact: "kr-jp-2016", Period: 1, At: act.MomentOf(deadline.Add(-time.Minute)), Body: act.Step{Text: text}}
-		e, err := kr.Catalogue.Enter(tx, given, nil) // the entry alone: what carries it is tested elsewhere
+		again := act.Act{Kind: act.AuthorityNotified, From: "JP", At: given.At, Body: act.Authority{Name: "officer", Offices: []act.Office{act.Signing}}}
+		if err := kr.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: again}); err != nil {
+			return err
+		}
+		e, err := kr.Catalogue.Enter(tx, given, signerOf(t, jp, "officer")) // the entry alone: what carries it is tested elsewhere
 		if err != nil {
 			return err
 		}

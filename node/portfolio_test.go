@@ -65,8 +65,12 @@ func TestPortfolio(t *testing.T) {
 	// did folds what a partner sent: its acts come by a road that other tests walk.
 	did := func(k act.Kind, id act.PactID, from act.Party, body any) {
 		t.Helper()
+		by := ""
+		if k.OfPact() {
+			by = "officer@" + string(from)
+		}
 		err := n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-			return n.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: act.Act{Kind: k, Pact: id, From: from, At: act.MomentOf(clock), Body: body}})
+			return n.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: act.Act{Kind: k, Pact: id, From: from, By: by, At: act.MomentOf(clock), Body: body}})
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -97,6 +101,7 @@ func TestPortfolio(t *testing.T) {
 		if err := n.Chancery.Know(ctx, card, party.Code(card), "officer"); err != nil {
 			t.Fatal(err)
 		}
+		did(act.AuthorityNotified, "", partner, act.Authority{Name: "officer", Offices: []act.Office{act.Signing}})
 		id, life := fmt.Sprintf("pact-%02d", i), fmt.Sprintf("{start: later-notification, term-years: %d, notice-days: %d, anniversary: %02d-%02d}", 1+i%3, 30+i, 1+i%12, 1+i%28)
 		if i == 31 {
 			life = "{start: signature, notice-months: 6}"
@@ -270,7 +275,7 @@ func TestPortfolio(t *testing.T) {
 			if after, err := catalogue.Dump(tx); err != nil || bytes.Count(after, []byte("\n")) != bytes.Count(before, []byte("\n")) {
 				t.Errorf("%s has an effect: %v", what, err)
 			}
-			x.Act.Kind, x.Act.Body, x.Pact, x.By, x.From = act.PactNotice, act.Step{Text: amended.Text}, "pact-02", "", "QAC"
+			x.Act.Kind, x.Act.Body, x.Pact, x.By, x.From = act.PactNotice, act.Step{Text: amended.Text}, "pact-02", "officer@QAC", "QAC"
 			for late, void := range map[time.Duration]bool{0: false, -time.Millisecond: true} {
 				x.At = act.MomentOf(clock.Add(late))
 				if why, err := n.Catalogue.Void(tx, x.Act); err != nil || (why != nil) != void {
