@@ -28,6 +28,7 @@ import (
 // folds the acts by rules of its own, written from the pact and not from the
 // code, and knows nothing of the tables that the node folds.
 type view struct {
+	void     bool // the partner's entry at hand is refused by the next
 	own      act.Party
 	acts     []act.Act
 	sums     []act.Digest
@@ -168,6 +169,9 @@ func (w *World) look(s *Side) {
 			}
 			v.hashes = append(v.hashes, hs...)
 			v.acts, v.sums = append(v.acts, e.Act), append(v.sums, e.Digest)
+			if v.void, err = refusedNext(tx, e); err != nil {
+				return err
+			}
 			w.enter(s, v, e, fresh)
 		}
 		return nil
@@ -178,6 +182,17 @@ func (w *World) look(s *Side) {
 	for _, why := range v.owed {
 		w.fail(3, "%s took in a release and did not refuse it: %s", s, why)
 	}
+}
+
+// refusedNext reports whether the entry that follows a partner's act refuses it
+// for who signed it, or when: then the act has no effect.
+func refusedNext(tx *ledger.Tx, e ledger.Entry) (bool, error) {
+	if e.Index+1 >= tx.Size() {
+		return false, nil
+	}
+	next, err := tx.Entry(e.Index + 1)
+	r, ok := next.Act.Body.(act.Refusal)
+	return ok && r.Act == e.Digest && slices.Contains([]string{"act", "authorities", "third party"}, r.Because[0].Article), err
 }
 
 // enter checks one new entry against all before it, and folds it.
@@ -194,6 +209,10 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, old bool) {
 	} else {
 		v.from = append(v.from, e.Digest)
 		if a.Kind.Home() {
+			return
+		}
+		if v.void {
+			w.hit("refused: a partner's act that has no effect")
 			return
 		}
 	}
