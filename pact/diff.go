@@ -212,16 +212,36 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 			add("", "clause "+string(c), "kept by "+r[0].Article, freedom)
 		}
 	}
+	add("", "title", p.Title.EN, 0)
 	for _, a := range p.Articles {
 		article := fmt.Sprintf("Article %d", a.Number)
 		add("", article, a.Title.EN+": "+a.Text.EN, 0)
 		add("", article+", record", a.Record.EN, 0)
-		// Both parties sign every wording, also where another one is authentic.
-		for _, l := range []struct{ in, title, text, record string }{
-			{", in Korean", a.Title.KO, a.Text.KO, a.Record.KO}, {", in Japanese", a.Title.JA, a.Text.JA, a.Record.JA}} {
-			add("", article+l.in, when(l.title+l.text != "", l.title+": "+l.text), 0)
-			add("", article+", record"+l.in, l.record, 0)
+	}
+	// Both parties sign every wording, also where another one is authentic.
+	in := func(key string, q act.Party, n act.Names) {
+		for _, l := range [][2]string{{", in Korean", n.KO}, {", in Japanese", n.JA}} {
+			if l[1] != "" {
+				all = append(all, Term{"", key + l[0], q, l[1], 0})
+			}
 		}
+	}
+	in("title", "", p.Title)
+	for _, q := range p.Parties {
+		in("party", q.ID, q.Name)
+		in("competent authority", q.ID, q.Authority)
+		for _, o := range q.Offices {
+			in("office "+o.Role, q.ID, o.Name)
+		}
+	}
+	for _, x := range p.Purposes {
+		in("purpose "+x.ID, "", x.Name)
+	}
+	for _, a := range p.Articles {
+		article := fmt.Sprintf("Article %d", a.Number)
+		in(article+", title", "", a.Title)
+		in(article, "", a.Text)
+		in(article+", record", "", a.Record)
 	}
 	return all
 }

@@ -432,6 +432,21 @@ func TestDiff(t *testing.T) {
 			t.Errorf("%q is not among %q", x.want, got)
 		}
 	}
+	// A change of one wording alone is told as such, once, and of none is kept silent.
+	for _, x := range []struct{ old, now, want string }{
+		{"en: Agreement on the Protection", "en: Accord on the Protection", "other title"},
+		{"ko: 대한민국 정부와", "ko: 한국 정부와", "other title, in Korean"},
+		{"ja: 大韓民国}", "ja: 韓国}", "other party, in Japanese"},
+		{"ko: 방위성", "ko: 일본 방위성", "other competent authority, in Korean"},
+		{"ja: ミサイル警報}", "ja: ミサイルの警報}", "other purpose missile-warning, in Japanese"},
+		{`ja: "費用"`, `ja: "経費"`, "other Article 19, title, in Japanese"},
+		{"각 당사자는 자국의 비용을 부담한다.", "접수 당사자가 모든 비용을 부담한다.", "other Article 19, in Korean"},
+		{"ja: 法令の変更の通報及び", "ja: 法令の変更及び", "other Article 3, record, in Japanese"},
+	} {
+		if got := change(text, x.old, x.now); len(got) != 1 || got[0] != x.want {
+			t.Errorf("%s: %q", x.want, got)
+		}
+	}
 	if d := pact.Diff(a, a); d != nil {
 		t.Errorf("a pact differs from itself: %v", d)
 	}
