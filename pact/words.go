@@ -14,6 +14,7 @@ import (
 var words = map[string][2]string{
 	// The parts of a text.
 	"Article %d":          {"제%d조", "第%d条"},
+	"Title":               {"제목", "題名"},
 	"The parties":         {"당사자", "当事者"},
 	"Equivalent markings": {"상응하는 표시", "対応する表示"},
 	"Terms":               {"조건", "条件"},
@@ -21,9 +22,9 @@ var words = map[string][2]string{
 	"kept by the machine": {"기계가 지킴", "機械が守る"},
 	"people record":       {"사람이 기록함", "人が記録する"},
 	"until %s":            {"%s까지", "%sまで"},
-	"to be checked against the official text":           {"공식 본문과 대조 필요", "公式の条文との照合が必要"},
-	"The authentic text is in %s.":                      {"정본은 %s으로 작성되었다.", "正文は%sである。"},
-	"What is given in English alone stands in English.": {"국문이 없는 부분은 영문으로 표시한다.", "日本語文のない部分は英文で示す。"},
+	"to be checked against the official text":               {"공식 본문과 대조 필요", "公式の条文との照合が必要"},
+	"The authentic text is in %s.":                          {"정본은 %s으로 작성되었다.", "正文は%sである。"},
+	"What is given in English alone stands in English: %s.": {"다음 중 국문이 없는 부분은 영문으로 표시한다: %s.", "次のうち日本語文のない部分は英文で示す: %s。"},
 	", ":       {", ", "、"},
 	"English":  {"영문", "英語"},
 	"Korean":   {"국문", "韓国語"},

@@ -129,12 +129,9 @@ func TestWording(t *testing.T) {
 		if lang != "en" && (!strings.Contains(p.Show(lang), "the report and the measures]") || strings.Contains(q.Show(lang), "the report and the measures")) {
 			t.Errorf("%s: another wording", lang)
 		}
-		n := 0
-		if lang != "en" {
-			n = 1
-		}
-		if got := strings.Count(p.Show(lang), (&tongue{lang: lang}).say("What is given in English alone stands in English.")); got != n {
-			t.Errorf("%s: said %d times that English stands", lang, got)
+		head := map[string]string{"ko": "[다음 중 국문이 없는 부분은 영문으로 표시한다: 제9조.]\n", "ja": "[次のうち日本語文のない部分は英文で示す: 第9条。]\n"}[lang]
+		if !strings.Contains(p.Show(lang), head) || lang == "en" && strings.Contains(p.Show(lang), "stands in English") {
+			t.Errorf("%s: it does not say that Article 9 stands in English alone", lang)
 		}
 	}
 	if d := Diff(p, q); len(d) != 2 || !strings.HasSuffix(d[0].Key, "record, in Korean") {
@@ -149,6 +146,45 @@ func TestWording(t *testing.T) {
 	} {
 		if _, problems := read(record); len(problems) != 1 || !strings.Contains(problems[0].Text, want) {
 			t.Errorf("%q: %v", record, problems)
+		}
+	}
+}
+
+// TestEnglishParts: a print names each part that holds English for want of another.
+func TestEnglishParts(t *testing.T) {
+	b, _ := Template("kr-jp-2016")
+	text := string(b)
+	for _, x := range []struct{ old, now string }{
+		{"  ja: 秘密軍事情報の保護に関する日本国政府と大韓民国政府との間の協定\n", ""},
+		{", ja: 日本国}", "}"},
+		{", ja: ミサイル警報}", "}"},
+		{`, ja: "目的"}`, "}"},
+		{`, ja: "紛争の解決"}`, "}"},
+	} {
+		if strings.Count(text, x.old) != 1 {
+			t.Fatalf("%q does not stand there once", x.old)
+		}
+		text = strings.Replace(text, x.old, x.now, 1)
+	}
+	p, problems := Parse([]byte(text))
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if want := ": 題名、当事者、条件、第1条、第20条。]\n"; !strings.Contains(p.Show("ja"), want) {
+		t.Errorf("no %q in %q", want, p.Show("ja")[:400])
+	}
+	for _, lang := range []string{"en", "ko"} {
+		if strings.Contains(p.Show(lang), (&tongue{lang: lang}).say("Article %d", 20)+".]") {
+			t.Errorf("%s: nothing is missing", lang)
+		}
+	}
+}
+
+// TestColumn: what follows a column stands in one line, whatever the script.
+func TestColumn(t *testing.T) {
+	for s, want := range map[string]int{"SECRET": 4, "군사": 6, "第三国": 4, "핵·위협": 3, "TLP…": 6, "a phrase that is longer": 0} {
+		if got := len(column(s, 10)) - len(s); got != want {
+			t.Errorf("%q has %d spaces after it, not %d", s, got, want)
 		}
 	}
 }
