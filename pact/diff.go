@@ -213,6 +213,9 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 		}
 	}
 	add("", "title", p.Title.EN, 0)
+	for i, n := range p.Notes {
+		add("", fmt.Sprintf("note %d", i+1), n.EN, 0)
+	}
 	for _, a := range p.Articles {
 		article := fmt.Sprintf("Article %d", a.Number)
 		add("", article, a.Title.EN+": "+a.Text.EN, 0)
@@ -227,6 +230,9 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 		}
 	}
 	in("title", "", p.Title)
+	for i, n := range p.Notes {
+		in(fmt.Sprintf("note %d", i+1), "", n)
+	}
 	for _, q := range p.Parties {
 		in("party", q.ID, q.Name)
 		in("competent authority", q.ID, q.Authority)

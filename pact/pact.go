@@ -91,8 +91,8 @@ type Pact struct {
 	Relation Relation       // D23
 	Report   Report         // D24
 	Articles []Article
-	Notes    []string
-	Doubts   []Doubt // what is uncertain
+	Notes    []act.Names // what a reader should know about the text
+	Doubts   []Doubt     // what is uncertain
 	Text     act.Sum
 
 	cite     map[Clause][]act.Reason // made once, so that a ruling allocates nothing

@@ -434,6 +434,8 @@ func TestDiff(t *testing.T) {
 	}
 	// A change of one wording alone is told as such, once, and of none is kept silent.
 	for _, x := range []struct{ old, now, want string }{
+		{"authentic text is what binds.", "authentic text binds.", "other note 1"},
+		{"구속력은 정본에 있다", "정본이 구속한다", "other note 1, in Korean"},
 		{"en: Agreement on the Protection", "en: Accord on the Protection", "other title"},
 		{"ko: 대한민국 정부와", "ko: 한국 정부와", "other title, in Korean"},
 		{"ja: 大韓民国}", "ja: 韓国}", "other party, in Japanese"},

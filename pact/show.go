@@ -28,6 +28,10 @@ func (p *Pact) Show(lang string) string {
 	}
 	title := t.in(p.Title)
 	part(t.say("Title"))
+	for _, n := range p.Notes {
+		fmt.Fprintf(&b, "[%s]\n", t.in(n))
+	}
+	part(t.say("Notes"))
 	fmt.Fprintf(&b, "\n%s\n", t.say("The parties"))
 	for _, q := range p.Parties {
 		fmt.Fprintf(&b, "  %-3s %s (%s)\n", q.ID, t.in(q.Name), or(t.in(q.Authority), t.say("not named")))

@@ -61,13 +61,13 @@ func (w wording) act() act.Names { return act.Names(w) }
 // max bound a number, need says what is missing without it. What is left out
 // takes the strictest meaning.
 type source struct {
-	Pact     string   `yaml:"pact" need:"the name of the pact" doc:"Short name: small letters, digits, dots and hyphens."`
-	Version  int      `yaml:"version" min:"1" max:"9999" need:"the version" doc:"1, then one more for each amendment."`
-	Title    names    `yaml:"title" need:"a title"`
-	Zone     string   `yaml:"zone" need:"the time zone" doc:"The pact's time zone: UTC or an offset such as +09:00. Its days begin there."`
-	Binding  string   `yaml:"binding" need:"its binding force" enum:"treaty|arrangement|exchange-of-notes|membership" doc:"D1: binding force."`
-	Topology string   `yaml:"topology" need:"its topology" enum:"direct|hub|mesh" doc:"D3: who reaches whom."`
-	Notes    []string `yaml:"notes" doc:"What a reader should know about this text."`
+	Pact     string    `yaml:"pact" need:"the name of the pact" doc:"Short name: small letters, digits, dots and hyphens."`
+	Version  int       `yaml:"version" min:"1" max:"9999" need:"the version" doc:"1, then one more for each amendment."`
+	Title    names     `yaml:"title" need:"a title"`
+	Zone     string    `yaml:"zone" need:"the time zone" doc:"The pact's time zone: UTC or an offset such as +09:00. Its days begin there."`
+	Binding  string    `yaml:"binding" need:"its binding force" enum:"treaty|arrangement|exchange-of-notes|membership" doc:"D1: binding force."`
+	Topology string    `yaml:"topology" need:"its topology" enum:"direct|hub|mesh" doc:"D3: who reaches whom."`
+	Notes    []wording `yaml:"notes" doc:"What a reader should know about this text."`
 	Hub      *struct {
 		Party string `yaml:"party" need:"the party that is the hub"`
 		Reads bool   `yaml:"reads" doc:"The hub is a recipient of what it passes on."`
@@ -502,7 +502,7 @@ func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 
 // build makes the pact and reports what does not fit together.
 func (r *reader) build(s source) *Pact {
-	p := &Pact{ID: act.PactID(s.Pact), Version: s.Version, Title: s.Title.act(), Binding: s.Binding, Topology: s.Topology, Subjects: s.Subjects, Forms: s.Forms, Notes: s.Notes,
+	p := &Pact{ID: act.PactID(s.Pact), Version: s.Version, Title: s.Title.act(), Binding: s.Binding, Topology: s.Topology, Subjects: s.Subjects, Forms: s.Forms,
 		Channels: map[string]int{}, Provide: or(s.Provide, "none"), Use: or(s.Use, "bound"), Amend: or(s.Amendment, "consent"), Disputes: or(s.Disputes, "consultation"), Costs: or(s.Costs, "own"),
 		Language: Language{s.Language.Authentic, or(s.Language.Publication, "closed")}, Report: Report{s.Reporting.To, s.Reporting.Every},
 		Contract: Contract{or(s.Contractors.Allowed, "forbidden"), s.Contractors.Performance}, Incident: Incident{hours(s.Incidents.Hours), s.Incidents.Possible},
@@ -513,6 +513,9 @@ func (r *reader) build(s source) *Pact {
 	if p.Zone = zone(s.Zone); p.Zone == nil {
 		r.at("the time zone is UTC or an offset such as +09:00", "zone")
 		p.Zone = time.UTC
+	}
+	for _, n := range s.Notes {
+		p.Notes = append(p.Notes, n.act())
 	}
 	r.parties(p, s)
 	r.markings(p, s)

@@ -15,6 +15,7 @@ var words = map[string][2]string{
 	// The parts of a text.
 	"Article %d":          {"제%d조", "第%d条"},
 	"Title":               {"제목", "題名"},
+	"Notes":               {"비고", "備考"},
 	"The parties":         {"당사자", "当事者"},
 	"Equivalent markings": {"상응하는 표시", "対応する表示"},
 	"Terms":               {"조건", "条件"},
@@ -167,7 +168,7 @@ var words = map[string][2]string{
 	"return or destroy when no longer needed":                                       {"더 이상 필요하지 아니하면 반환하거나 파기한다", "必要でなくなったときは返還し、又は破壊する"},
 	"all original marks stay":                                                       {"모든 원표시를 유지한다", "全ての原表示を維持する"},
 	"the approval of each originator goes with it":                                  {"각 생산자의 승인을 첨부한다", "各作成元の承認を添付する"},
-	"the recipient protects it at least equally":                                    {"수령자는 적어도 동등하게 보호한다", "受領者は少なくとも同等に保護する"},
+	"the recipient protects it at least equally":                                    {"접수자는 적어도 동등하게 보호한다", "受領者は少なくとも同等に保護する"},
 	"all original marks are reproduced":                                             {"모든 원표시를 함께 복제한다", "全ての原表示を複製する"},
 	"the copy is numbered and has a holder":                                         {"복제본에 번호와 보유자를 정한다", "複製物に番号及び保持者を定める"},
 	"the same controls as the original":                                             {"원본과 동일하게 통제한다", "原本と同一の管理を行う"},
