@@ -111,8 +111,9 @@ func signedJSON(header string, v any, signers ...note.Signer) ([]byte, error) {
 }
 
 // openJSON reads what signedJSON wrote: every verifier must have signed it, and it has one spelling.
-func openJSON[T interface{ check() error }](header string, b []byte, vs []note.Verifier) (v T, err error) {
-	bad := fmt.Errorf("%w: it is not signed by whom it names", ErrMedium)
+// What is not so is kind.
+func openJSON[T interface{ check() error }](kind error, header string, b []byte, vs []note.Verifier) (v T, err error) {
+	bad := fmt.Errorf("%w: it is not signed by whom it names", kind)
 	n, err := note.Open(b, note.VerifierList(vs...))
 	if err != nil || len(vs) == 0 || len(n.Sigs) != len(vs) || len(n.UnverifiedSigs) > 0 {
 		return v, bad
@@ -562,7 +563,7 @@ func (o *Post) readMedium(ctx context.Context, list []byte) (m Medium, err error
 	if err != nil {
 		return m, err
 	}
-	return openJSON[Medium](mediumHeader, list, vs)
+	return openJSON[Medium](ErrMedium, mediumHeader, list, vs)
 }
 
 // readChain checks that the medium came from hand to hand without a gap, from
@@ -612,7 +613,7 @@ func (o *Post) readHandover(ctx context.Context, m Medium, b []byte) (h Handover
 		} else if v, err = keys(m.From, by); err != nil || !strings.HasSuffix(by, "@"+string(m.From)) {
 			return fmt.Errorf("%w: a hand-over is signed by nobody whom %s notified", ErrMedium, m.From)
 		}
-		h, err = openJSON[Handover](handoverHeader, b, []note.Verifier{v})
+		h, err = openJSON[Handover](ErrMedium, handoverHeader, b, []note.Verifier{v})
 		return err
 	})
 	return h, by, err

@@ -97,7 +97,7 @@ func TestPapers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = openJSON[Medium](mediumHeader, b, []note.Verifier{v})
+		_, err = openJSON[Medium](ErrMedium, mediumHeader, b, []note.Verifier{v})
 		return err
 	}
 	if err := read(mediumHeader, good); err != nil {
@@ -138,10 +138,10 @@ func FuzzMedium(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if m, err := openJSON[Medium](mediumHeader, b, vs); err == nil && !bytes.Equal(b, list) {
+		if m, err := openJSON[Medium](ErrMedium, mediumHeader, b, vs); err == nil && !bytes.Equal(b, list) {
 			t.Errorf("an unsigned list is read: %+v", m)
 		}
-		if h, err := openJSON[Handover](handoverHeader, b, vs); err == nil && !bytes.Equal(b, handover) {
+		if h, err := openJSON[Handover](ErrMedium, handoverHeader, b, vs); err == nil && !bytes.Equal(b, handover) {
 			t.Errorf("an unsigned hand-over is read: %+v", h)
 		}
 	})

@@ -10,7 +10,6 @@ import (
 	"io"
 	"regexp"
 	"slices"
-	"strings"
 
 	"entente/act"
 	"entente/intake"
@@ -135,36 +134,26 @@ type given struct {
 }
 
 func (s Statement) sign(signers []note.Signer) ([]byte, error) {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return nil, err
-	}
-	return note.Sign(&note.Note{Text: statementHeader + string(b) + "\n"}, signers...)
+	return signedJSON(statementHeader, s, signers...)
 }
 
 // readStatement opens a statement; every key of the card must have signed it.
 func readStatement(card act.Card, b []byte) (s Statement, err error) {
-	bad := fmt.Errorf("%w: its statement is not one of %s", ErrParcel, card.Party)
-	var vs []note.Verifier
-	for _, k := range card.Ledger {
-		v, err := act.ParseVerifier(k)
-		if err != nil {
-			return s, bad
-		}
-		vs = append(vs, v)
+	vs, err := verifiers(card)
+	if err == nil {
+		s, err = openJSON[Statement](ErrParcel, statementHeader, b, vs)
 	}
-	n, err := note.Open(b, note.VerifierList(vs...))
-	if err != nil || len(vs) == 0 || len(n.Sigs) != len(vs) || len(n.UnverifiedSigs) > 0 {
-		return s, bad
-	}
-	line, ok := strings.CutPrefix(n.Text, statementHeader)
-	if !ok || json.Unmarshal([]byte(line), &s) != nil {
-		return s, bad
-	}
-	if again, err := json.Marshal(s); err != nil || string(again)+"\n" != line || s.Next < 0 || len(s.Want) > maxWants || len(s.Gives) > maxWants {
-		return s, bad
+	if err != nil {
+		return s, fmt.Errorf("%w: its statement is not one of %s", ErrParcel, card.Party)
 	}
 	return s, nil
+}
+
+func (s Statement) check() error {
+	if s.Next < 0 || len(s.Want) > maxWants || len(s.Gives) > maxWants {
+		return ErrParcel
+	}
+	return nil
 }
 
 // SizeClass returns the size on the ladder that n bytes are padded to: 64 KiB,

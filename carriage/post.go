@@ -480,13 +480,11 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 // checkNext refuses the word of a partner that it took in what was never said to it:
 // believed, it would be told nothing any more.
 func (o *Post) checkNext(ctx context.Context, p *opened) error {
-	return o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		partner, _, err := o.Direct.Catalogue.Partner(tx, p.From)
-		if err == nil && p.Next > partner.Queued {
-			err = fmt.Errorf("%w: %s says that it took %d acts, and %d are for it", ErrParcel, p.From, p.Next, partner.Queued)
-		}
-		return err
-	})
+	queued, err := o.queued(ctx, p.From)
+	if err == nil && p.Next > queued {
+		err = fmt.Errorf("%w: %s says that it took %d acts, and %d are for it", ErrParcel, p.From, p.Next, queued)
+	}
+	return err
 }
 
 // card returns the pinned card of a partner whose ledger is not disputed.
