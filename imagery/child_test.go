@@ -27,12 +27,13 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	if os.Args[1] == "decode" {
-		if imagery.Serve(os.Stdin, os.Stdout) != nil {
+		if imagery.Serve(timed{os.Stdin}, os.Stdout) != nil {
 			os.Exit(1)
 		}
 		os.Exit(0)
 	}
 	say := func(b ...byte) { _, _ = os.Stdout.Write(b) }
+	time.Sleep(time.Nanosecond)
 	say(imagery.Started)
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	switch os.Args[1] {
@@ -94,6 +95,15 @@ func TestMain(m *testing.M) {
 		say(0, 0, 0, 1, 0, 0, 0, 1, reach, 0, 0, 0)
 	}
 	os.Exit(0)
+}
+
+// timed starts a timer after each read, as the collector does when it likes: from the
+// second on, the child's limits stand.
+type timed struct{ io.Reader }
+
+func (r timed) Read(b []byte) (int, error) {
+	defer time.Sleep(time.Nanosecond)
+	return r.Reader.Read(b)
 }
 
 func child(t *testing.T, as string) *imagery.Child {
