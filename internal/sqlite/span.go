@@ -1,7 +1,9 @@
 package sqlite
 
 import (
+	"errors"
 	"io"
+	"sync"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
@@ -12,9 +14,9 @@ import (
 // The encrypting VFS reads and writes the disk one sector of 512 bytes at a
 // time: nine system calls for a page. Here a VFS above it says what one call of
 // SQLite's covers, and one below it reads or writes the whole sectors of that
-// call at once. Nothing is held back longer than the call, and sectors that the
-// call covers in part go straight through, under the encrypting VFS's own
-// locks: what the disk has seen when a call returns is what it was before.
+// call at once. Sectors that the call covers in part go straight through, under the
+// encrypting VFS's own locks. What SQLite writes to its log between two syncs goes
+// to the disk as one such call: no promise rests on it before the sync.
 const vfsName = "entente"
 
 func init() { vfs.Register(vfsName, above{xts.Wrap(below{vfs.Find("")}, nil)}) }
@@ -63,26 +65,146 @@ func (a above) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File, v
 	if !ok {
 		return f, flags, nil
 	}
-	return &spanning{through{f}, s}, flags, nil
+	p := &spanning{through: through{f}, s: s, wal: flags&vfs.OPEN_WAL != 0}
+	if flags&(vfs.OPEN_MAIN_DB|vfs.OPEN_WAL) != 0 {
+		if kept, ok := opened.Load(name.URIParameter("pages")); ok {
+			p.pages = kept.(*pages)
+		}
+	}
+	return p, flags, nil
 }
 
-// spanning says what each call covers.
+// opened holds the pages of each open store, by the number in its connections' names.
+var opened sync.Map
+
+// spanning says what each call covers. What SQLite writes to the log it keeps
+// until SQLite syncs it or asks for it back, and writes it then at once: until that
+// sync no other connection looks there. The rest of a frame in whose middle SQLite
+// syncs goes straight through, since no sync follows it.
 type spanning struct {
 	through
-	s *spanned
+	s     *spanned
+	pages *pages // none for a temporary file
+	wal   bool
+	tail  []byte // what is to be written to the log
+	at    int64  // where
+	cut   bool   // synced, and no frame has begun since
 }
 
+const maxTail = 1 << 20
+
 func (f *spanning) ReadAt(p []byte, off int64) (int, error) {
+	if from, to := f.at, f.at+int64(len(f.tail)); off < to && off+int64(len(p)) > from {
+		if off >= from && off+int64(len(p)) <= to {
+			return copy(p, f.tail[off-from:]), nil
+		}
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
+	}
+	place := place{f.wal, off}
+	if f.pages == nil || !place.whole(len(p)) {
+		return f.read(p, off)
+	}
+	ok, changes := f.pages.get(p, place)
+	if ok {
+		return len(p), nil
+	}
+	n, err := f.read(p, off)
+	if err == nil && n == len(p) {
+		f.pages.put(p, place, changes)
+	}
+	return n, err
+}
+
+func (f *spanning) read(p []byte, off int64) (int, error) {
 	f.s.begin(len(p), off)
 	defer f.s.end()
 	return f.File.ReadAt(p, off)
 }
 
 func (f *spanning) WriteAt(p []byte, off int64) (int, error) {
+	if f.pages == nil {
+		return f.write(p, off)
+	}
+	f.pages.change(len(p), place{f.wal, off})
+	if !f.wal {
+		n, err := f.write(p, off)
+		if err == nil {
+			f.pages.changed(p, place{f.wal, off})
+		}
+		return n, err
+	}
+	end := f.at + int64(len(f.tail))
+	if off < f.at || off > end || off+int64(len(p)) > f.at+maxTail {
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
+		f.at, end = off, off
+	}
+	if more := off + int64(len(p)) - end; more > 0 {
+		f.tail = append(f.tail, p[int64(len(p))-more:]...)
+	}
+	copy(f.tail[off-f.at:], p)
+	f.cut = f.cut && (off-walHead)%(frameHead+pageSize) != 0
+	if f.cut {
+		if err := f.flush(); err != nil {
+			return 0, err
+		}
+	}
+	f.pages.changed(p, place{f.wal, off})
+	return len(p), nil
+}
+
+func (f *spanning) write(p []byte, off int64) (int, error) {
 	f.s.begin(len(p), off)
 	defer f.s.end()
 	return f.File.WriteAt(p, off)
 }
+
+// flush writes the tail. After an error nothing of it counts as written, and
+// nothing that was kept is trusted.
+func (f *spanning) flush() error {
+	if len(f.tail) == 0 {
+		return nil
+	}
+	n, err := f.write(f.tail, f.at)
+	if err == nil && n < len(f.tail) {
+		err = io.ErrShortWrite
+	}
+	f.tail = f.tail[:0]
+	if err != nil {
+		f.pages.forget()
+	}
+	return err
+}
+
+func (f *spanning) Sync(flags vfs.SyncFlag) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
+	f.cut = true
+	return f.File.Sync(flags)
+}
+
+func (f *spanning) Size() (int64, error) {
+	if err := f.flush(); err != nil {
+		return 0, err
+	}
+	return f.File.Size()
+}
+
+func (f *spanning) Truncate(size int64) error {
+	if err := f.flush(); err != nil {
+		return err
+	}
+	if f.pages != nil {
+		defer f.pages.forget()
+	}
+	return f.File.Truncate(size)
+}
+
+func (f *spanning) Close() error { return errors.Join(f.flush(), f.File.Close()) }
 
 // below is what the encrypting VFS sees.
 type below struct{ vfs.VFS }

@@ -23,6 +23,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"entente/internal/durable"
 	"entente/internal/point"
@@ -52,6 +53,8 @@ const (
 // Store implements ledger.Shelf.
 type Store struct {
 	path  string
+	name  string // in the connections' names: their pages stand under it
+	pages *pages
 	write chan *conn // holds the one connection that writes
 	reads chan *conn
 	done  chan struct{} // closed by Close
@@ -72,7 +75,7 @@ func Open(path string, key []byte) (*Store, error) {
 	if len(key) != 32 {
 		return nil, fmt.Errorf("opening the database: a key has 32 bytes, not %d", len(key))
 	}
-	s := &Store{path: path, write: make(chan *conn, 1), reads: make(chan *conn, readers), done: make(chan struct{})}
+	s := &Store{path: path, name: fmt.Sprint(stores.Add(1)), pages: newPages(), write: make(chan *conn, 1), reads: make(chan *conn, readers), done: make(chan struct{})}
 	// SQLite makes files with the process's umask; the database is nobody else's.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -81,13 +84,15 @@ func Open(path string, key []byte) (*Store, error) {
 	if err := f.Close(); err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
-	w, err := dial(path, key, true)
+	opened.Store(s.name, s.pages)
+	w, err := s.dial(key, true)
 	if err != nil {
+		opened.Delete(s.name)
 		return nil, err
 	}
 	s.write <- w
 	for range readers {
-		r, err := dial(path, key, false)
+		r, err := s.dial(key, false)
 		if err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -96,12 +101,15 @@ func Open(path string, key []byte) (*Store, error) {
 	return s, nil
 }
 
-func dial(path string, key []byte, writer bool) (*conn, error) {
+// stores numbers the stores of this process.
+var stores atomic.Uint64
+
+func (s *Store) dial(key []byte, writer bool) (*conn, error) {
 	wide, err := hkdf.Expand(sha256.New, key, "entente database aes-256-xts", 64)
 	if err != nil {
 		return nil, err
 	}
-	c, err := sqlite3.OpenFlags("file:"+escape(path)+"?vfs="+vfsName, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
+	c, err := sqlite3.OpenFlags("file:"+escape(s.path)+"?vfs="+vfsName+"&pages="+s.name, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, fmt.Errorf("opening the database: %w", err)
 	}
@@ -294,6 +302,7 @@ func (s *Store) Check() error {
 		return err
 	}
 	defer func() { s.reads <- c }()
+	s.pages.forget() // what is on the disk is asked
 	got, err := c.pragma("integrity_check(1)")
 	if err == nil && got != "ok" {
 		err = errors.New(got)
@@ -314,6 +323,7 @@ func (s *Store) Close() (err error) {
 		return nil
 	}
 	close(s.done)
+	defer opened.Delete(s.name)
 	for _, pool := range []chan *conn{s.reads, s.write} {
 		n := cap(pool)
 		for range n {
@@ -418,9 +428,9 @@ func (r *rows) Tables() ([]string, error) {
 	return all, s.Err()
 }
 
-// page is how many rows are read at once: a statement is never left open while
+// atOnce is how many rows are read at once: a statement is never left open while
 // the caller works, so that scans can nest.
-const page = 256
+const atOnce = 256
 
 func (r *rows) Scan(table string, from, to []byte) iter.Seq2[ledger.Row, error] {
 	return func(yield func(ledger.Row, error) bool) {
@@ -438,7 +448,7 @@ func (r *rows) Scan(table string, from, to []byte) iter.Seq2[ledger.Row, error] 
 				}
 				from = next
 			}
-			if len(got) < page {
+			if len(got) < atOnce {
 				return
 			}
 		}
@@ -454,7 +464,7 @@ func (r *rows) page(table string, from, to []byte) ([]ledger.Row, error) {
 		}
 	}
 	defer s.Reset()
-	if err := errors.Join(bind(s, table, from), s.BindInt(3, page)); err != nil {
+	if err := errors.Join(bind(s, table, from), s.BindInt(3, atOnce)); err != nil {
 		return nil, err
 	}
 	var got []ledger.Row
