@@ -21,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/bits"
 	"slices"
 	"strings"
 	"sync"
@@ -36,8 +37,7 @@ import (
 const FoldPrefix = "fold/"
 
 const (
-	tableLeaf   = "ledger/leaf"    // index → the act's bytes
-	tableHash   = "ledger/hash"    // index → the tree's hashes that the entry completes, from its leaf upward
+	tableEntry  = "ledger/entry"   // index → the tree's hashes that the entry completes, from its leaf upward, and the act's bytes
 	tableDigest = "ledger/digest"  // digest of an act → index
 	tableHead   = "ledger/head"    // "size" → number of entries
 	tableSigned = "ledger/signed"  // size → our checkpoint as signed
@@ -109,7 +109,7 @@ type Tx struct {
 	l      *Ledger
 	size   int64
 	writes bool             // it is an Update's
-	cache  map[int64][]byte // rows of tableHash
+	cache  map[int64][]byte // hashes of tableEntry
 }
 
 // work is a function that waits for its turn to write.
@@ -287,34 +287,32 @@ func (tx *Tx) Size() int64 { return tx.size }
 // Append enters an act and folds its effect. It returns [ErrKnown] and the
 // entry there is when the act has been entered before.
 func (tx *Tx) Append(v act.Verified) (Entry, error) {
-	d := v.Digest()
-	if i, ok, err := tx.Find(d); err != nil {
+	e := Entry{Index: tx.size, Digest: v.Digest(), Act: v.Act(), Bytes: v.Bytes()}
+	if added, err := tx.Add(tableDigest, e.Digest[:], be(e.Index)); err != nil {
 		return Entry{}, err
-	} else if ok {
-		e, err := tx.Entry(i)
-		if err == nil {
+	} else if !added {
+		i, _, err := tx.Find(e.Digest)
+		if err != nil {
+			return Entry{}, err
+		}
+		if e, err = tx.Entry(i); err == nil {
 			err = ErrKnown
 		}
 		return e, err
-	}
-	e := Entry{Index: tx.size, Digest: d, Act: v.Act(), Bytes: v.Bytes()}
-	if err := tx.Put(tableLeaf, be(e.Index), e.Bytes); err != nil {
-		return Entry{}, err
-	}
-	if err := tx.Put(tableDigest, d[:], be(e.Index)); err != nil {
-		return Entry{}, err
 	}
 	hashes, err := tlog.StoredHashes(e.Index, e.Bytes, tx)
 	if err != nil {
 		return Entry{}, fmt.Errorf("hashing entry %d: %w", e.Index, err)
 	}
-	all := make([]byte, 0, len(hashes)*tlog.HashSize)
+	n := len(hashes) * tlog.HashSize
+	row := make([]byte, 0, n+len(e.Bytes))
 	for _, h := range hashes {
-		all = append(all, h[:]...)
+		row = append(row, h[:]...)
 	}
-	if err := tx.Put(tableHash, be(e.Index), all); err != nil {
+	if err := tx.Put(tableEntry, be(e.Index), append(row, e.Bytes...)); err != nil {
 		return Entry{}, err
 	}
+	all := row[:n:n]
 	tx.remember(e.Index, all)
 	tx.size++
 	if err := tx.l.cfg.Fold(tx, e); err != nil {
@@ -325,18 +323,31 @@ func (tx *Tx) Append(v act.Verified) (Entry, error) {
 
 // Entry reads the entry at index i.
 func (tx *Tx) Entry(i int64) (Entry, error) {
-	b, err := tx.Get(tableLeaf, be(i))
+	_, b, err := tx.row(i)
 	if err != nil {
 		return Entry{}, err
-	}
-	if b == nil {
-		return Entry{}, fmt.Errorf("reading entry %d: the ledger does not hold it", i)
 	}
 	a, err := act.Parse(b)
 	if err != nil {
 		return Entry{}, fmt.Errorf("reading entry %d: %w", i, err)
 	}
 	return Entry{Index: i, Digest: act.DigestOf(b), Act: a, Bytes: b}, nil
+}
+
+// row reads the hashes that entry i completes, and its act's bytes.
+func (tx *Tx) row(i int64) (hashes, bytes []byte, err error) {
+	b, err := tx.Get(tableEntry, be(i))
+	if err != nil {
+		return nil, nil, err
+	}
+	if b == nil {
+		return nil, nil, fmt.Errorf("reading entry %d: the ledger does not hold it", i)
+	}
+	n := (1 + bits.TrailingZeros64(uint64(i+1))) * tlog.HashSize
+	if len(b) < n {
+		return nil, nil, fmt.Errorf("reading entry %d: its row is damaged: put the newest backup's copy of the folder back", i)
+	}
+	return b[:n:n], b[n:], nil
 }
 
 // Entries reads the entries from index i on, in order.
@@ -368,7 +379,7 @@ func (tx *Tx) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 		b, ok := tx.cache[last]
 		if !ok {
 			var err error
-			if b, err = tx.Get(tableHash, be(last)); err != nil {
+			if b, _, err = tx.row(last); err != nil {
 				return nil, err
 			}
 			tx.remember(last, b) // proofs of neighbours share most of them

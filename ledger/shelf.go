@@ -34,6 +34,8 @@ type Rows interface {
 	// Get returns nil when there is no such row, and an empty slice for an empty value.
 	Get(table string, key []byte) ([]byte, error)
 	Put(table string, key, value []byte) error
+	// Add puts a row unless the key has one; it reports whether it did.
+	Add(table string, key, value []byte) (bool, error)
 	Delete(table string, key []byte) error
 	// Scan reads the rows with from <= key < to, ascending; a nil to is the end
 	// of the table. The table must not be written while it is scanned.

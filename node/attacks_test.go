@@ -507,9 +507,9 @@ func TestRowRemoved(t *testing.T) {
 	for _, value := range [][]byte{nil, []byte("another act")} {
 		err := kr.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
 			if value == nil {
-				return tx.Delete("ledger/leaf", row)
+				return tx.Delete("ledger/entry", row)
 			}
-			return tx.Put("ledger/leaf", row, value)
+			return tx.Put("ledger/entry", row, value)
 		})
 		if err != nil {
 			t.Fatal(err)

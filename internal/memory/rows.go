@@ -143,6 +143,15 @@ func (r *rows) Put(table string, key, value []byte) error {
 	return r.replace(k, k+"\x00", newNode(k, bytes.Clone(value)))
 }
 
+// Add implements ledger.Rows.
+func (r *rows) Add(table string, key, value []byte) (bool, error) {
+	if b, err := r.Get(table, key); b != nil && r.write || err != nil {
+		return false, err
+	}
+	err := r.Put(table, key, value)
+	return err == nil, err
+}
+
 // Delete implements ledger.Rows.
 func (r *rows) Delete(table string, key []byte) error {
 	k := place(table, key)

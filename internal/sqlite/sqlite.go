@@ -67,7 +67,7 @@ type Store struct {
 // conn is one connection with its statements.
 type conn struct {
 	*sqlite3.Conn
-	get, put, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback, try, keep, undo *sqlite3.Stmt
+	get, put, add, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback, try, keep, undo *sqlite3.Stmt
 }
 
 // Open opens the database at path, or makes it, with a key of 32 bytes.
@@ -168,6 +168,7 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 	for stmt, sql := range map[**sqlite3.Stmt]string{
 		&c.get:      "SELECT value FROM rows WHERE tab=?1 AND key=?2",
 		&c.put:      "INSERT INTO rows(tab,key,value) VALUES(?1,?2,?3) ON CONFLICT DO UPDATE SET value=excluded.value",
+		&c.add:      "INSERT INTO rows(tab,key,value) VALUES(?1,?2,?3) ON CONFLICT DO NOTHING",
 		&c.del:      "DELETE FROM rows WHERE tab=?1 AND key=?2",
 		&c.clear:    "DELETE FROM rows WHERE tab=?1",
 		&c.tables:   "SELECT DISTINCT tab FROM rows ORDER BY tab",
@@ -389,13 +390,22 @@ func (r *rows) exec(s *sqlite3.Stmt) error {
 }
 
 func (r *rows) Put(table string, key, value []byte) error {
+	return r.insert(r.c.put, table, key, value)
+}
+
+func (r *rows) Add(table string, key, value []byte) (bool, error) {
+	err := r.insert(r.c.add, table, key, value)
+	return err == nil && r.c.Changes() == 1, err
+}
+
+func (r *rows) insert(s *sqlite3.Stmt, table string, key, value []byte) error {
 	if !r.write {
 		return errReadOnly
 	}
-	if err := errors.Join(bind(r.c.put, table, key), r.c.put.BindBlob(3, nonNil(value))); err != nil {
+	if err := errors.Join(bind(s, table, key), s.BindBlob(3, nonNil(value))); err != nil {
 		return err
 	}
-	return r.exec(r.c.put)
+	return r.exec(s)
 }
 
 func (r *rows) Delete(table string, key []byte) error {

@@ -88,6 +88,9 @@ func rows(t *testing.T, s ledger.Shelf) {
 		if fmt.Sprint(tables) != "[t u]" {
 			t.Errorf("tables %v", tables)
 		}
+		if ok, err := r.Add("t", []byte("new"), nil); ok || err == nil {
+			t.Error("a view adds")
+		}
 		if r.Put("t", nil, nil) == nil || r.Delete("t", nil) == nil || r.Clear("t") == nil {
 			t.Error("a view writes")
 		}
@@ -104,6 +107,21 @@ func rows(t *testing.T, s ledger.Shelf) {
 	}
 	if v := get(t, s, "u", "ab"); v != nil {
 		t.Errorf("a deleted row reads as %v", v)
+	}
+	for i, row := range []struct {
+		key string
+		new bool
+	}{{"a", false}, {"added", true}, {"added", false}} {
+		update(t, s, func(r ledger.Rows) error {
+			added, err := r.Add("t", []byte(row.key), fmt.Append(nil, i))
+			if added != row.new {
+				t.Errorf("adding %s: %v", row.key, added)
+			}
+			return err
+		})
+	}
+	if a, added := get(t, s, "t", "a"), get(t, s, "t", "added"); string(a) != "again" || string(added) != "1" {
+		t.Errorf("a row is %q, one that was added %q", a, added)
 	}
 	update(t, s, func(r ledger.Rows) error { return r.Clear("t") })
 	if get(t, s, "t", "a") != nil || get(t, s, "u", "a") == nil {
