@@ -323,7 +323,7 @@ func (o *Office) seal(ctx context.Context, d Draft, c considered, content io.Rea
 	}
 	opt := seal.Options{
 		Terms:      seal.TermsOf(c.manifest, d.Mode),
-		Originator: seal.Key{Party: string(o.Card.Party), Public: o.Key.Public()},
+		Originator: string(o.Card.Party), Key: o.Key,
 		Recipients: to, Rand: o.Random,
 	}
 	// What ends within the first bytes is small: its segments need no more memory than it has.

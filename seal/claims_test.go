@@ -43,7 +43,7 @@ func allocated(f func()) int64 {
 // list of segments.
 func TestConstantMemory(t *testing.T) {
 	const small, large = 16 << 20, 128 << 20
-	options := seal.Options{Terms: terms(seal.Released), Originator: seal.Key{Party: "KR", Public: key(t, 1).Public()}, Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}}
+	options := seal.Options{Terms: terms(seal.Released), Originator: "KR", Key: key(t, 1), Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}}
 	closing := func(n int64) int64 {
 		return allocated(func() {
 			if _, err := seal.Close(io.Discard, &zeros{n}, options); err != nil {
@@ -79,7 +79,7 @@ func TestConstantMemory(t *testing.T) {
 // and a source or a sink that fails is an error, not a shorter product.
 func TestOnePass(t *testing.T) {
 	content := pattern(2*segment + 77)
-	o := seal.Options{Terms: terms(seal.Released), SegmentSize: segment, Originator: seal.Key{Party: "KR", Public: key(t, 1).Public()}, Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}}
+	o := seal.Options{Terms: terms(seal.Released), SegmentSize: segment, Originator: "KR", Key: key(t, 1), Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}}
 	for name, src := range map[string]io.Reader{
 		"bytes": iotest.OneByteReader(bytes.NewReader(content)), "halves": iotest.HalfReader(bytes.NewReader(content)), "data with its end": iotest.DataErrReader(bytes.NewReader(content)),
 	} {
@@ -187,7 +187,7 @@ func TestCombinations(t *testing.T) {
 	until := time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, mode := range []seal.Mode{seal.Released, seal.OriginatorControlled, seal.Lease} {
 		var b bytes.Buffer
-		c, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(mode), SegmentSize: segment, Originator: to("KR"), Recipients: []seal.Key{to("JP"), to("US")}})
+		c, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(mode), SegmentSize: segment, Originator: "KR", Key: key(t, 1), Recipients: []seal.Key{to("JP"), to("US")}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"crypto/cipher"
 	"crypto/ecdh"
 	"crypto/elliptic"
+	"crypto/hkdf"
 	"crypto/mlkem"
 	"crypto/rand"
 	"crypto/sha256"
@@ -14,6 +15,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"sync"
 )
@@ -23,10 +25,12 @@ import (
 const SeedSize = 64 + 48
 
 // PrivateKey opens what was wrapped to its public half: ML-KEM-1024 and ECDH on
-// P-384, both needed.
+// P-384, both needed. What its holder wraps to itself needs no exchange: a
+// symmetric key, derived from the seed, wraps that.
 type PrivateKey struct {
 	pq  *mlkem.DecapsulationKey1024
 	ec  *ecdh.PrivateKey
+	own cipher.AEAD
 	pub PublicKey
 }
 
@@ -46,7 +50,15 @@ func NewPrivateKey(seed []byte) (*PrivateKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading a seal key: %w", err)
 	}
-	return &PrivateKey{pq, ec, append(pq.EncapsulationKey().Bytes(), ec.PublicKey().Bytes()...)}, nil
+	k, err := hkdf.Key(sha256.New, seed, nil, "entente originator's share 1", 32)
+	if err != nil {
+		return nil, fmt.Errorf("reading a seal key: %w", err)
+	}
+	own, err := newGCM(k)
+	if err != nil {
+		return nil, fmt.Errorf("reading a seal key: %w", err)
+	}
+	return &PrivateKey{pq, ec, own, append(pq.EncapsulationKey().Bytes(), ec.PublicKey().Bytes()...)}, nil
 }
 
 // Public returns the public half.
@@ -197,6 +209,29 @@ func (k *PrivateKey) unwrap(b []byte) ([]byte, error) {
 		return nil, ErrNotFor
 	}
 	share, err := a.Open(nil, nil, w.Share, nil)
+	if err != nil || len(share) != 32 {
+		return nil, ErrNotFor
+	}
+	return share, nil
+}
+
+// wrapOwn wraps a share to k's holder itself: nonce and AES-256-GCM. A nonce is
+// random, which bounds one key to 2^32 shares (NIST SP 800-38D, 8.3).
+func (k *PrivateKey) wrapOwn(share []byte, random io.Reader) ([]byte, error) {
+	nonce := make([]byte, k.own.NonceSize())
+	if _, err := io.ReadFull(random, nonce); err != nil {
+		return nil, fmt.Errorf("drawing a nonce: %w", err)
+	}
+	return k.own.Seal(nonce, nonce, share, nil), nil
+}
+
+// unwrapOwn opens what wrapOwn made.
+func (k *PrivateKey) unwrapOwn(b []byte) ([]byte, error) {
+	n := k.own.NonceSize()
+	if len(b) < n {
+		return nil, ErrNotFor
+	}
+	share, err := k.own.Open(nil, b[:n], b[n:], nil)
 	if err != nil || len(share) != 32 {
 		return nil, ErrNotFor
 	}

@@ -78,7 +78,8 @@ type Key struct {
 // Options are what Close needs.
 type Options struct {
 	Terms
-	Originator  Key
+	Originator  string
+	Key         *PrivateKey // the originator's
 	Recipients  []Key
 	SegmentSize int       // 0: 2 MiB
 	Rand        io.Reader // of shares; nil: the system's
@@ -106,6 +107,9 @@ const (
 	shareAny        = "s-0" // the one share of a released product
 	shareOriginator = "originator"
 	shareRecipient  = "recipient"
+
+	wrappedHybrid = "hybrid-wrapped" // to a recipient's public key
+	wrappedOwn    = "wrapped"        // to the originator by its own symmetric key
 )
 
 // The manifest, as OpenTDF 4.3 spells it.
@@ -234,27 +238,35 @@ func (o Options) shares(random io.Reader) (dek []byte, kas []keyAccess, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	all := append([]Key{o.Originator}, o.Recipients...)
-	plan := map[string][]Key{shareAny: all}
-	order := []string{shareAny}
-	if o.Mode != Released { // the originator holds both shares: it opens what is its own
-		plan = map[string][]Key{shareOriginator: {o.Originator}, shareRecipient: all}
-		order = []string{shareOriginator, shareRecipient}
+	type part struct {
+		sid string
+		to  []Key // besides the originator, which opens what is its own
+	}
+	plan := []part{{shareAny, o.Recipients}}
+	if o.Mode != Released {
+		plan = append(plan[:0], part{shareOriginator, nil}, part{shareRecipient, o.Recipients})
 	}
 	dek = make([]byte, 32)
-	for _, sid := range order {
+	for _, part := range plan {
 		share := make([]byte, 32)
 		if _, err := io.ReadFull(random, share); err != nil {
 			return nil, nil, fmt.Errorf("drawing a key: %w", err)
 		}
 		subtle.XORBytes(dek, dek, share)
-		for _, k := range plan[sid] {
-			w, err := wrap(share, k.Public)
-			if err != nil {
+		add := func(suite, party string, key PublicKey, w []byte) {
+			kas = append(kas, keyAccess{Type: suite, URL: address(party), Protocol: "kas", Wrapped: base64.StdEncoding.EncodeToString(w),
+				Kid: key.ID(), Sid: part.sid, Binding: bindingOf{"HS256", bind(share, pol)}, Schema: "1.0"})
+		}
+		w, err := o.Key.wrapOwn(share, random)
+		if err != nil {
+			return nil, nil, err
+		}
+		add(wrappedOwn, o.Originator, o.Key.Public(), w)
+		for _, k := range part.to {
+			if w, err = wrap(share, k.Public); err != nil {
 				return nil, nil, err
 			}
-			kas = append(kas, keyAccess{Type: "hybrid-wrapped", URL: address(k.Party), Protocol: "kas", Wrapped: base64.StdEncoding.EncodeToString(w),
-				Kid: k.Public.ID(), Sid: sid, Binding: bindingOf{"HS256", bind(share, pol)}, Schema: "1.0"})
+			add(wrappedHybrid, k.Party, k.Public, w)
 		}
 		clear(share)
 	}
@@ -449,14 +461,15 @@ func (f *file) share(sid, party string, k *PrivateKey) ([]byte, error) {
 		if ka.Sid != sid || ka.Kid != k.pub.ID() || ka.URL != address(party) {
 			continue
 		}
-		if ka.Type != "hybrid-wrapped" || ka.Binding.Alg != "HS256" {
+		unwrap := map[string]func([]byte) ([]byte, error){wrappedHybrid: k.unwrap, wrappedOwn: k.unwrapOwn}[ka.Type]
+		if unwrap == nil || ka.Binding.Alg != "HS256" {
 			return nil, fmt.Errorf("%w: a share of another suite", ErrFormat)
 		}
 		w, err := base64.StdEncoding.DecodeString(ka.Wrapped)
 		if err != nil {
 			return nil, ErrNotFor
 		}
-		share, err := k.unwrap(w)
+		share, err := unwrap(w)
 		if err != nil {
 			return nil, err
 		}

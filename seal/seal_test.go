@@ -34,7 +34,7 @@ func closeFor(t testing.TB, mode seal.Mode, content []byte) ([]byte, seal.Closed
 	t.Helper()
 	var b bytes.Buffer
 	c, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(mode), SegmentSize: segment,
-		Originator: seal.Key{Party: "KR", Public: key(t, 1).Public()}, Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}})
+		Originator: "KR", Key: key(t, 1), Recipients: []seal.Key{{Party: "JP", Public: key(t, 2).Public()}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -248,7 +248,7 @@ func BenchmarkFloorGCM(b *testing.B) {
 
 func BenchmarkClose(b *testing.B) {
 	in := make([]byte, benchSize)
-	o := seal.Options{Terms: terms(seal.Released), Originator: seal.Key{Party: "KR", Public: key(b, 1).Public()}, Recipients: []seal.Key{{Party: "JP", Public: key(b, 2).Public()}}}
+	o := seal.Options{Terms: terms(seal.Released), Originator: "KR", Key: key(b, 1), Recipients: []seal.Key{{Party: "JP", Public: key(b, 2).Public()}}}
 	b.SetBytes(benchSize)
 	for b.Loop() {
 		if _, err := seal.Close(io.Discard, bytes.NewReader(in), o); err != nil {
@@ -259,7 +259,7 @@ func BenchmarkClose(b *testing.B) {
 
 func BenchmarkOpen(b *testing.B) {
 	var f bytes.Buffer
-	o := seal.Options{Terms: terms(seal.Released), Originator: seal.Key{Party: "KR", Public: key(b, 1).Public()}, Recipients: []seal.Key{{Party: "JP", Public: key(b, 2).Public()}}}
+	o := seal.Options{Terms: terms(seal.Released), Originator: "KR", Key: key(b, 1), Recipients: []seal.Key{{Party: "JP", Public: key(b, 2).Public()}}}
 	c, err := seal.Close(&f, bytes.NewReader(make([]byte, benchSize)), o)
 	if err != nil {
 		b.Fatal(err)

@@ -192,6 +192,13 @@ func (v vector) element(t *testing.T, list string, i int) string {
 	return string(all[i])
 }
 
+// cut leaves eight bytes of a share.
+func cut(ka string) string {
+	_, w, _ := strings.Cut(ka, `"wrappedKey":"`)
+	w, _, _ = strings.Cut(w, `"`)
+	return strings.Replace(ka, w, w[:10]+"8=", 1)
+}
+
 // write makes the vectors: a few good files, and one change each that spoils one.
 func write(t *testing.T) {
 	t.Helper()
@@ -245,6 +252,8 @@ func write(t *testing.T) {
 	bad("format", "root-unkeyed", "a root signature without a key", one.respell(t, `"rootSignature":{"alg":"HS256"`, `"rootSignature":{"alg":"GMAC"`))
 	bad("format", "no-shares", "no share at all", one.respell(t, one.element(t, "keyAccess", 0)+","+one.element(t, "keyAccess", 1), ""))
 	bad("format", "suite", "the reader's share of another suite", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), "hybrid-wrapped", "mlkem-wrapped", 1)))
+	bad("not-for", "own-suite", "the reader's share is said to be wrapped as the originator's is", one.respell(t, one.element(t, "keyAccess", 1), strings.Replace(one.element(t, "keyAccess", 1), "hybrid-wrapped", "wrapped", 1)))
+	bad("not-for", "own-short", "the originator's share is shorter than a nonce", with(one.respell(t, one.element(t, "keyAccess", 0), cut(one.element(t, "keyAccess", 0))), func(v *vector) { v.Party, v.Key = "KR", "KR" }))
 	bad("format", "segment-size", "segments smaller than 16 KiB", one.respell(t, `"segmentSizeDefault":16384,"encryptedSegmentSizeDefault":16412`, `"segmentSizeDefault":8192,"encryptedSegmentSizeDefault":8220`))
 	bad("format", "segment-overhead", "a default that leaves no room for nonce and tag", one.respell(t, `"encryptedSegmentSizeDefault":16412`, `"encryptedSegmentSizeDefault":16384`))
 	bad("format", "segment-longer", "a segment said to be longer than it is", one.respell(t, `"segmentSize":40,"encryptedSegmentSize":68`, `"segmentSize":41,"encryptedSegmentSize":69`))

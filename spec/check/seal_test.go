@@ -8,8 +8,11 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -51,6 +54,7 @@ type party struct {
 	name string
 	seal *seal.PrivateKey
 	dec  ocrypto.PrivateKeyDecryptor
+	own  cipher.AEAD // what it wraps to itself
 	kas  *accessServer
 }
 
@@ -83,6 +87,17 @@ func newParty(t *testing.T, name string, b byte, client *ecdsa.PublicKey) *party
 	}
 	p := &party{name: name, seal: k}
 	if p.dec, err = ocrypto.FromPrivatePEM(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))); err != nil {
+		t.Fatal(err)
+	}
+	wide, err := hkdf.Key(sha256.New, seed, nil, "entente originator's share 1", 32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, err := aes.NewCipher(wide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.own, err = cipher.NewGCM(block); err != nil {
 		t.Fatal(err)
 	}
 	p.kas = &accessServer{p: p, client: client}
@@ -152,10 +167,19 @@ func (s *accessServer) Rewrap(_ context.Context, r *connect.Request[kas.RewrapRe
 }
 
 func (s *accessServer) rewrap(policy string, o *kas.KeyAccess, session ocrypto.PublicKeyEncryptor) ([]byte, error) {
-	if s.refuses || o.GetKasUrl() != "https://"+s.p.host() || o.GetKid() != s.p.seal.Public().ID() || o.GetKeyType() != "hybrid-wrapped" {
+	if s.refuses || o.GetKasUrl() != "https://"+s.p.host() || o.GetKid() != s.p.seal.Public().ID() || len(o.GetWrappedKey()) < 12 {
 		return nil, errors.New("forbidden")
 	}
-	share, err := s.p.dec.Decrypt(o.GetWrappedKey())
+	var share []byte
+	var err error
+	switch w := o.GetWrappedKey(); o.GetKeyType() {
+	case "hybrid-wrapped":
+		share, err = s.p.dec.Decrypt(w)
+	case "wrapped":
+		share, err = s.p.own.Open(nil, w[:12], w[12:], nil)
+	default:
+		err = errors.New("another suite")
+	}
 	if err != nil {
 		return nil, errors.New("forbidden")
 	}
@@ -242,7 +266,7 @@ func TestSDK(t *testing.T) {
 			content := make([]byte, n)
 			_, _ = rand.Read(content)
 			var file bytes.Buffer
-			closed, err := seal.Close(&file, bytes.NewReader(content), seal.Options{Terms: terms(x.mode), SegmentSize: segment, Originator: kr.key(), Recipients: []seal.Key{jp.key()}})
+			closed, err := seal.Close(&file, bytes.NewReader(content), seal.Options{Terms: terms(x.mode), SegmentSize: segment, Originator: kr.name, Key: kr.seal, Recipients: []seal.Key{jp.key()}})
 			if err != nil || closed.Plain != int64(n) {
 				t.Fatal(err)
 			}
@@ -272,7 +296,7 @@ func TestWrap(t *testing.T) {
 	kr, jp, _ := sides(t)
 	content := []byte("a short report")
 	var b bytes.Buffer
-	closed, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(seal.Released), Originator: kr.key(), Recipients: []seal.Key{jp.key()}})
+	closed, err := seal.Close(&b, bytes.NewReader(content), seal.Options{Terms: terms(seal.Released), Originator: kr.name, Key: kr.seal, Recipients: []seal.Key{jp.key()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -297,9 +321,12 @@ func TestWrap(t *testing.T) {
 	if err := errors.Join(json.Unmarshal(manifest, &m), json.Unmarshal(m.Encryption.Keys, &keys)); err != nil {
 		t.Fatal(err)
 	}
-	share, err := kr.dec.Decrypt(keys[0].Wrapped)
+	share, err := jp.dec.Decrypt(keys[1].Wrapped)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if own, err := kr.own.Open(nil, keys[0].Wrapped[:12], keys[0].Wrapped[12:], nil); err != nil || !bytes.Equal(own, share) {
+		t.Fatalf("the originator's share is another: %v", err)
 	}
 	theirs, err := ocrypto.WrapDEK(ocrypto.HybridSecp384r1MLKEM1024Key, publicPEM(t, jp.seal.Public()), share)
 	if err != nil || len(theirs) != len(keys[1].Wrapped) {
