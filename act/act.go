@@ -253,7 +253,7 @@ func Parse(b []byte) (Act, error) {
 	if err != nil {
 		return Act{}, err
 	}
-	if !bytes.Equal(again, b[:len(again)]) || len(again)+1+len(sigs) != len(b) {
+	if !bytes.HasPrefix(b, again) || len(again)+1+len(sigs) != len(b) {
 		return Act{}, fmt.Errorf("%w: not spelled as it must be (a key twice, unknown, or in another order or case)", ErrMalformed)
 	}
 	return a, checkSignatureLines(a, sigs)
