@@ -7,8 +7,8 @@ import (
 	"math"
 	"strings"
 	"testing"
-	"unicode/utf8"
 	"time"
+	"unicode/utf8"
 
 	"entente/atlas"
 )
