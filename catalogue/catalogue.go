@@ -55,6 +55,7 @@ type Catalogue struct {
 	mu       sync.Mutex
 	texts    map[act.Sum]*pact.Pact // parsed texts: they never change
 	partners map[act.Party]parsed   // what was last parsed of each partner's row
+	lives    map[string]Row         // pacts as their rows say, by the exact bytes
 }
 
 // parsed is a partner as its row was parsed: the same bytes say the same.
@@ -239,14 +240,18 @@ func (c *Catalogue) Keys(tx *ledger.Tx) act.Keys {
 // version, which amends the others (R57) and ends them with itself; else the one
 // proposed last. It reports false when none was ever proposed.
 func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pact, Row, bool, error) {
-	all, err := rows[Row](tx, tablePact, string(id)+"/")
-	if err != nil || len(all) == 0 {
-		return nil, Row{}, false, err
-	}
 	var best *pact.Pact
 	var row Row
 	in := false
-	for _, r := range all {
+	from := []byte(string(id) + "/")
+	for kept, err := range tx.Scan(tablePact, from, after(from)) {
+		if err != nil {
+			return nil, Row{}, false, err
+		}
+		r, err := c.row(kept.Value)
+		if err != nil {
+			return nil, Row{}, false, err
+		}
 		p, err := c.text(tx, r.Text)
 		if err != nil {
 			return nil, Row{}, false, err
@@ -260,14 +265,38 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 		}
 		best, row, in = p, r, came
 	}
-	return best, row, true, nil
+	return best, row, best != nil, nil
 }
+
+// row reads a pact's row. Every ruling asks for one and it seldom changes: it is
+// read once from the same bytes, and what is returned is not to be changed.
+func (c *Catalogue) row(b []byte) (r Row, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if r, ok := c.lives[string(b)]; ok {
+		return r, nil
+	}
+	if err := json.Unmarshal(b, &r); err != nil {
+		return r, fmt.Errorf("reading a pact's row: %w", err)
+	}
+	if c.lives == nil || len(c.lives) >= maxLives {
+		c.lives = make(map[string]Row)
+	}
+	c.lives[string(b)] = r
+	return r, nil
+}
+
+const maxLives = 256
 
 // PactUnder reads the pact under one text, in force or not: a product keeps
 // the terms that it was released under.
 func (c *Catalogue) PactUnder(tx *ledger.Tx, id act.PactID, text act.Sum) (*pact.Pact, Row, bool, error) {
-	r, ok, err := ledger.Load[Row](tx, tablePact, string(id)+"/"+text.String())
-	if err != nil || !ok {
+	b, err := tx.Get(tablePact, []byte(string(id)+"/"+text.String()))
+	if err != nil || b == nil {
+		return nil, Row{}, false, err
+	}
+	r, err := c.row(b)
+	if err != nil {
 		return nil, r, false, err
 	}
 	p, err := c.text(tx, text)
@@ -430,8 +459,7 @@ func SumOf(text []byte) act.Sum { return sha512.Sum384(text) }
 func rows[T any](tx *ledger.Tx, table, prefix string) ([]T, error) {
 	var to []byte
 	if prefix != "" {
-		to = []byte(prefix)
-		to[len(to)-1]++ // the prefixes end in '/', which has a successor
+		to = after([]byte(prefix))
 	}
 	var all []T
 	for row, err := range tx.Scan(table, []byte(prefix), to) {
@@ -445,6 +473,13 @@ func rows[T any](tx *ledger.Tx, table, prefix string) ([]T, error) {
 		all = append(all, v)
 	}
 	return all, nil
+}
+
+// after is the first key behind those that begin with a prefix, which ends in '/'.
+func after(prefix []byte) []byte {
+	to := bytes.Clone(prefix)
+	to[len(to)-1]++
+	return to
 }
 
 func be(n int64) []byte { return binary.BigEndian.AppendUint64(nil, uint64(n)) }
