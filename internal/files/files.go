@@ -33,7 +33,10 @@ var ErrOpenToOthers = errors.New("the directory can be read by others: chmod 700
 const reserve = 64 << 20
 
 // Shelf implements vault.Shelf.
-type Shelf struct{ root *os.Root }
+type Shelf struct {
+	root *os.Root
+	turn chan struct{} // one object at a time sends its bytes to the disk
+}
 
 // Open opens the directory, and makes it if need be.
 func Open(dir string) (*Shelf, error) {
@@ -56,7 +59,7 @@ func Open(dir string) (*Shelf, error) {
 			return nil, errors.Join(fmt.Errorf("opening the vault: %w", err), root.Close())
 		}
 	}
-	return &Shelf{root}, durable.SyncDir(root, ".")
+	return &Shelf{root, make(chan struct{}, 1)}, durable.SyncDir(root, ".")
 }
 
 // Close releases the directory.
@@ -90,7 +93,7 @@ func (s *Shelf) Stage(_ context.Context, name string) (vault.Staged, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("staging an object: %w", err), f.Close())
 	}
-	return &staged{s: s, f: f, at: at, size: st.Size()}, nil
+	return &staged{s: s, f: f, at: at, size: st.Size(), sent: st.Size()}, nil
 }
 
 // Open implements vault.Shelf.
@@ -165,14 +168,15 @@ type staged struct {
 	f       *os.File
 	at      string
 	size    int64
-	behind  int64      // bytes written since the last sync began
-	syncing chan error // tells how that sync ended; nil: none runs
-	lost    error      // of a sync that failed
+	sent    int64      // bytes that were sent to the disk, or are being
+	sending chan error // tells how that ended; nil: nothing is being sent
+	lost    error      // of a write that failed
 }
 
-// syncEvery is how much is written before it is sent to the disk: the sync of
-// Keep has little to wait for, and no commit waits behind a gigabyte.
-const syncEvery = 16 << 20
+// window is how much is written before it is sent to the disk: the sync of Keep has
+// little to wait for, and a commit of the ledger waits behind one window at most,
+// however many objects come in.
+const window = 4 << 20
 
 func (g *staged) Write(p []byte) (int, error) {
 	if room, err := durable.Room(g.s.root.Name()); err != nil || room < reserve+int64(len(p)) {
@@ -181,26 +185,30 @@ func (g *staged) Write(p []byte) (int, error) {
 	n, err := g.f.WriteAt(p, g.size)
 	g.size += int64(n)
 	point.At("after staging")
-	g.behind += int64(n)
-	if err == nil && g.behind >= syncEvery {
-		if err := g.synced(); err != nil {
+	if err == nil && g.size-g.sent >= window {
+		if err := g.settled(); err != nil {
 			return n, err
 		}
 		done := make(chan error, 1)
-		g.syncing, g.behind = done, 0
-		go func() { done <- g.f.Sync() }()
+		from, to := g.sent, g.size
+		g.sending, g.sent = done, to
+		go func() {
+			g.s.turn <- struct{}{}
+			done <- send(g.f, from, to-from)
+			<-g.s.turn
+		}()
 	}
 	return n, failed(err)
 }
 
-// synced waits for the sync that runs. One that failed is final: what it lost
-// is not known, and no later sync would tell.
-func (g *staged) synced() error {
-	if g.syncing != nil {
-		if err := <-g.syncing; err != nil {
+// settled waits for what is being sent. A failure is final: what was lost is not
+// known, and no later sync would tell.
+func (g *staged) settled() error {
+	if g.sending != nil {
+		if err := <-g.sending; err != nil {
 			g.lost = fmt.Errorf("%w: %w", vault.ErrStorage, err)
 		}
-		g.syncing = nil
+		g.sending = nil
 	}
 	return g.lost
 }
@@ -218,10 +226,10 @@ func failed(err error) error {
 
 func (g *staged) ReadAt(p []byte, off int64) (int, error) { return g.f.ReadAt(p, off) }
 func (g *staged) Size() int64                             { return g.size }
-func (g *staged) Close() error                            { return errors.Join(g.synced(), g.f.Close()) }
+func (g *staged) Close() error                            { return errors.Join(g.settled(), g.f.Close()) }
 
 func (g *staged) Truncate(n int64) error {
-	g.size = n
+	g.size, g.sent = n, min(g.sent, n)
 	return failed(g.f.Truncate(n))
 }
 
@@ -241,7 +249,7 @@ func (g *staged) Keep(_ context.Context, d vault.Digest) error {
 }
 
 func (g *staged) keep(d vault.Digest) error {
-	if err := errors.Join(g.synced(), g.f.Sync(), g.f.Close()); err != nil {
+	if err := errors.Join(g.settled(), g.f.Sync(), g.f.Close()); err != nil {
 		return err
 	}
 	to := place(d)
@@ -260,7 +268,7 @@ func (g *staged) keep(d vault.Digest) error {
 }
 
 func (g *staged) Discard() error {
-	err := errors.Join(g.synced(), g.f.Close(), g.s.root.Remove(g.at))
+	err := errors.Join(g.settled(), g.f.Close(), g.s.root.Remove(g.at))
 	if g.lost == nil && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, os.ErrClosed)) {
 		return nil
 	}
