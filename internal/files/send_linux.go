@@ -8,7 +8,7 @@ import (
 
 // send has the disk write n bytes of f at off, and waits. It makes nothing durable,
 // and so needs no commit of the file system's own journal, behind which the
-// ledger's would wait. What fails here a later sync reports as well.
+// ledger's would wait. A failure is told once: a later sync may not tell it again.
 func send(f *os.File, off, n int64) error {
 	return unix.SyncFileRange(int(f.Fd()), off, n, unix.SYNC_FILE_RANGE_WAIT_BEFORE|unix.SYNC_FILE_RANGE_WRITE|unix.SYNC_FILE_RANGE_WAIT_AFTER)
 }
