@@ -2,6 +2,7 @@ package pact
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -15,8 +16,12 @@ type Term struct {
 	Key       string
 	For       act.Party // whom it concerns; empty: every party
 	Value     string
-	Freedom   int // of two values of one key, the greater allows more; 0 for all: neither does
+	Freedom   int // of two values of one key, the greater allows more; 0 for all: neither does; fixed: any other does
 }
+
+// fixed is the freedom of what any change widens: who is cleared for a mark that
+// ranks higher reads more, and what bears one that ranks lower is read by more.
+const fixed = math.MaxInt
 
 // Change is what another text changes.
 type Change struct {
@@ -24,6 +29,8 @@ type Change struct {
 	For      act.Party
 	Old, New string // empty: not there
 	Effect   string // wider, narrower, or other
+
+	dimension string
 }
 
 // Diff says what b changes of a, and for whom.
@@ -42,11 +49,11 @@ func Diff(a, b *Pact) (all []Change) {
 		if ok && n.Value == t.Value {
 			continue
 		}
-		all = append(all, Change{t.Key, t.For, t.Value, n.Value, effect(t.Freedom, n.Freedom)})
+		all = append(all, Change{t.Key, t.For, t.Value, n.Value, effect(t.Freedom, n.Freedom), t.Dimension})
 	}
 	for _, n := range now {
 		if _, ok := find(old, key(n)); !ok {
-			all = append(all, Change{n.Key, n.For, "", n.Value, effect(0, n.Freedom)})
+			all = append(all, Change{n.Key, n.For, "", n.Value, effect(0, n.Freedom), n.Dimension})
 		}
 	}
 	return all
@@ -54,7 +61,7 @@ func Diff(a, b *Pact) (all []Change) {
 
 func effect(old, now int) string {
 	switch {
-	case now > old:
+	case now > old, now == fixed:
 		return "wider"
 	case now < old:
 		return "narrower"
@@ -66,8 +73,26 @@ func effect(old, now int) string {
 // a must widen nothing (R12).
 func Widens(a, b *Pact) (all []Change) {
 	for _, c := range Diff(a, b) {
-		if c.Effect == "wider" {
+		if anyMeans := c.dimension == "D14" && c.Old == "" && len(a.Destroy.Methods) == 0; c.Effect == "wider" && c.dimension != "D7" && !anyMeans {
 			all = append(all, c)
+		}
+	}
+	if old, now := a.Receipt.Within, b.Receipt.Within; now > old {
+		all = append(all, Change{Key: "time for a receipt", Old: old.String(), New: now.String(), Effect: "wider"})
+	}
+	// Ways are compared by what each carries in the end: legs where there were none narrow.
+	for i := range b.Parties {
+		for j := range b.Parties {
+			for _, c := range sorted(b.Channels) {
+				from, to := b.Parties[i].ID, b.Parties[j].ID
+				if i == j || !a.Has(from) || !a.Has(to) {
+					continue
+				}
+				old, was := a.Limit(from, to, c)
+				if now, is := b.Limit(from, to, c); is && (!was || now > old) {
+					all = append(all, Change{Key: "way to " + string(to) + " by " + c, For: from, Old: a.Table.Term(old), New: "up to " + b.Table.Term(now), Effect: "wider"})
+				}
+			}
 		}
 	}
 	return all
@@ -108,13 +133,13 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 	add("D3", t.say("topology"), t.say(p.Topology), 0)
 	add("D3", t.say("hub"), string(p.Hub.Party), 0)
 	if p.Hub.Party != "" {
-		about("D3", t.say("the hub reads"), p.Hub.Party, or(when(p.Hub.Reads, t.say("yes")), t.say("no")), order(fmt.Sprint(p.Hub.Reads), "false", "true"))
+		about("D3", t.say("the hub reads"), p.Hub.Party, or(when(p.Hub.Reads, t.say("yes")), t.say("no")), order(fmt.Sprint(p.Hub.Reads), "true"))
 	}
 	each("D4", "subject %s", p.Subjects, 1)
 	each("D4", "form %s", p.Forms, 1)
 	add("D5", t.say("duty to provide"), t.say(p.Provide), 0)
 	for _, r := range p.Table {
-		about("D6", "mark "+r.Mark.Text+dated(r.From, r.To), r.Mark.Party, r.Term, 16-r.Rank)
+		about("D6", "mark "+r.Mark.Text+dated(r.From, r.To), r.Mark.Party, fmt.Sprintf("%s, rank %d", r.Term, r.Rank), fixed)
 	}
 	add("D6", t.say("floor"), p.Table.Term(p.Floor), 17-p.Floor)
 	add("D6", t.say("ceiling"), p.Table.Term(p.Ceiling), p.Ceiling)
@@ -180,7 +205,7 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 	add("D17", t.say("visits"), when(p.Visits.Lead > 0, t.say("asked for %s before", t.lasting(p.Visits.Lead))), 0)
 	add("D17", t.say("inspection"), t.say(p.Visits.Inspection), 0)
 	add("D18", t.say("start"), t.say(p.Terms.Start), 0)
-	add("D18", t.say("applied provisionally"), when(!p.Terms.Provisional.IsZero(), t.say("from %s", p.Terms.Provisional.Format(time.DateOnly))), 1)
+	add("D18", t.say("applied provisionally"), when(!p.Terms.Provisional.IsZero(), t.say("from %s", p.Terms.Provisional.Format(time.DateOnly))), math.MaxInt32-int(p.Terms.Provisional.Unix()/3600))
 	add("D19", t.say("term"), or(when(p.Terms.Years > 0, t.say("%s, extended each time", t.count(p.Terms.Years, "year"))), t.say("without end")), 0)
 	add("D19", t.say("notice"), or(when(p.Terms.Notice > 0, t.lasting(p.Terms.Notice)), t.count(p.Terms.NoticeMonths, "month")), 0)
 	add("D19", t.say("anniversary"), p.Terms.Anniversary, 0)

@@ -54,6 +54,9 @@ const (
 var clauses = []Clause{InForce, Subjects, Markings, Reclassification, ThirdParty, Purpose, Clearance, NeedToKnow, Assurance, Visiting, Review, Register, Briefing, Channels, Accreditation, Receipts,
 	Authorities, StandingAuthority, OriginatorControl, Reproduction, Translation, Destruction, Survival, Duration}
 
+// Clauses returns the closed set.
+func Clauses() []Clause { return slices.Clone(clauses) }
+
 // Pact is an agreement's text, read. The numbers D1 to D24 are the ways in
 // which real pacts differ.
 type Pact struct {
@@ -274,6 +277,7 @@ var rests = map[string][]Clause{
 	"downgrade": {Reclassification, Markings},
 	"show":      {Visiting, NeedToKnow, Markings},
 	"visit":     {Visiting},
+	"review":    {Review, Survival},
 	"destroy":   {Destruction, Survival},
 }
 
@@ -291,8 +295,8 @@ var duties = map[string][]string{
 // Duties lists what an allowed deed obliges to. The caller must not change it.
 func (p *Pact) Duties(deed string) []string { return p.duties[deed] }
 
-// Grounds lists the articles that an allowed deed rests on: transfer, read,
-// pass-on, copy, translate, downgrade, destroy. The caller must not change it.
+// Grounds lists the articles that an allowed deed rests on: transfer, read, pass-on,
+// copy, translate, downgrade, show, visit, review, destroy. The caller must not change it.
 func (p *Pact) Grounds(deed string) []act.Reason { return p.grounds[deed] }
 
 // Cite names the article that keeps a clause, with its title. The caller must

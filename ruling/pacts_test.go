@@ -123,47 +123,6 @@ func TestShippedPacts(t *testing.T) {
 	}
 }
 
-// TestNarrower: under a text that widens nothing (R12), nothing is allowed that
-// the other does not allow; and time passing never revives what has ended.
-func TestNarrower(t *testing.T) {
-	w := newWorld(t, 7)
-	compared := 0
-	for range 60000 {
-		a := &w.texts[w.IntN(len(w.texts))]
-		b := &w.texts[w.IntN(len(w.texts))]
-		if a.p.ID != b.p.ID || a.p.Terms != b.p.Terms || a.p.Zone.String() != b.p.Zone.String() || len(pact.Widens(a.p, b.p)) > 0 {
-			continue
-		}
-		l, _ := w.life(a)
-		for range 20 {
-			f := w.reading(a, l)
-			d := ruling.DoFacts{ReadFacts: f, Deed: oneOf(w, "copy", "translate", "extract", "pass-on", "destroy"), Recipient: "ZZ", Standing: oneOf(w, "", "clients", "public"), Copies: w.IntN(4), Method: oneOf(w, "burn", "erase"), Witnesses: w.IntN(3)}
-			m := w.manifest(a)
-			r := ruling.ReleaseFacts{Life: l, Own: m.Originator, Manifest: m, Officer: w.person(a, m.Originator), Notified: true, Channel: oneOf(w, "electronic", "courier", "hub"), Now: f.Now}
-			under := func(x *text) [3]bool {
-				f.Pact, d.Pact, r.Pact = x.p, x.p, x.p
-				return [3]bool{ruling.Read(&f).Allowed, ruling.Do(&d).Allowed, ruling.Release(&r).Allowed}
-			}
-			wide, narrow := under(a), under(b)
-			for i := range wide {
-				if narrow[i] && !wide[i] {
-					t.Fatalf("%s widens nothing, and allows more (%v, %v): %+v", b.p.ID, wide, narrow, pact.Diff(a.p, b.p))
-				}
-			}
-			compared++
-			// R24, R56: once out of force by time, no later moment brings it back.
-			if r.Pact = a.p; a.p.Phase(l, f.Now) == pact.Terminated {
-				if later := f.Now.AddDate(w.IntN(400), 0, 0); a.p.Phase(l, later) != pact.Terminated {
-					t.Fatalf("%s: ended at %s, alive at %s", a.p.ID, f.Now, later)
-				}
-			}
-		}
-	}
-	if compared < 5000 {
-		t.Errorf("only %d comparisons", compared)
-	}
-}
-
 // BenchmarkPortfolio asks for releases under 40 pacts by 10,000 people.
 func BenchmarkPortfolio(b *testing.B) {
 	on := time.Date(2024, 3, 1, 0, 0, 0, 0, time.UTC)

@@ -113,6 +113,9 @@ func (g *gates) moves(f movement) (rank int) {
 	if f.blocked != "" {
 		g.shut(pact.InForce, "upgrade the node", "the pact is blocked: ", f.blocked)
 	}
+	if m.Pact != p.ID {
+		g.shut(pact.ThirdParty, "release it under the pact that its manifest names", "its manifest names another pact")
+	}
 	if !slices.Contains(p.Subjects, m.Subject) {
 		g.shut(pact.Subjects, "choose one of: "+strings.Join(p.Subjects, ", "), "the subject is outside the pact")
 	}
@@ -142,6 +145,9 @@ func (g *gates) moves(f movement) (rank int) {
 	}
 	for i := range m.Recipients {
 		g.reaches(f, m.Recipients[i], rank, known)
+	}
+	if !slices.Contains(m.Origins, m.Originator) {
+		g.shut(pact.ThirdParty, "name every origin", "it does not name its originator as an origin") // whose approvals nobody would ask for
 	}
 	for _, o := range m.Origins {
 		if o == m.Originator {
@@ -280,11 +286,10 @@ func (g *gates) derives(f *ReleaseFacts) {
 		if known {
 			g.carries(f, s, least)
 		}
+		if m.Purpose != s.Manifest.Purpose {
+			g.repurposes(f, s)
+		}
 		if s.Manifest.Originator == f.Own {
-			// Our own product between does not wash off the purpose of what it holds of others.
-			if m.Purpose != s.Manifest.Purpose {
-				g.repurposes(f, s)
-			}
 			continue
 		}
 		for _, to := range m.Recipients {
@@ -292,13 +297,11 @@ func (g *gates) derives(f *ReleaseFacts) {
 				g.shut(pact.ThirdParty, "ask "+string(s.Manifest.Originator)+" for an approval that names product, recipient, purpose and expiry", n, " was not released to ", string(to))
 			}
 		}
-		if m.Purpose != s.Manifest.Purpose && s.Pact.Use != "free" && (s.Pact.Use != "framework" || !s.Pact.Names(m.Purpose)) && !approvedOf(f, s, "purpose", "") {
-			g.shut(pact.Purpose, "ask the originator to approve another purpose", n, " was released for another purpose")
-		}
 	}
 }
 
-// repurposes asks each other origin of a product of our own for its word to another purpose (R15).
+// repurposes asks each other origin of a source for its word to another purpose (R14, R15):
+// a product between, also one of our own, does not wash off the purpose of what it holds.
 func (g *gates) repurposes(f *ReleaseFacts, s *Source) {
 	m := &f.Manifest
 	if s.Pact.Use == "free" || s.Pact.Use == "framework" && s.Pact.Names(m.Purpose) {
@@ -642,7 +645,7 @@ func (f *ReadFacts) needsAny() bool {
 // one who may read it.
 type DoFacts struct {
 	ReadFacts
-	Deed      string    // pass-on, copy, translate, extract, downgrade, destroy
+	Deed      string    // pass-on, copy, translate, extract, show, review, downgrade, destroy
 	Recipient act.Party // of a pass-on
 	Standing  string    // of the recipient, where the pact goes by audience: recipients, organisation, clients, community, public
 	Mark      act.Mark  // of a downgrade
@@ -690,7 +693,7 @@ func Do(f *DoFacts) Ruling {
 		if !party.Holds(&f.Person, act.Registry) {
 			g.shut(pact.Review, "a person of the registry reviews it", "the person holds no office of the registry")
 		}
-		return g.ruled("destroy", nil, false)
+		return g.ruled("review", nil, false)
 	case "downgrade":
 		g.reclassifies(f)
 		return g.ruled("downgrade", nil, false)
@@ -712,7 +715,7 @@ func Do(f *DoFacts) Ruling {
 		}
 		return g.ruled("destroy", nil, false)
 	}
-	g.shut("deed", "one of: pass-on, copy, translate, extract, downgrade, destroy", "no deed is called ", f.Deed)
+	g.shut("deed", "one of: pass-on, copy, translate, extract, show, review, downgrade, destroy", "no deed is called ", f.Deed)
 	return Ruling{Because: g.failed}
 }
 
@@ -882,6 +885,9 @@ func (g *gates) implements(f *PactFacts) {
 
 // Pact rules on a step that our own party takes.
 func Pact(f PactFacts) Ruling {
+	if f.Pact == nil {
+		return Ruling{Because: noPact}
+	}
 	g := gates{p: f.Pact}
 	gate := func(ok bool, text, cure string) {
 		if !ok {

@@ -2,33 +2,67 @@ package ruling_test
 
 import (
 	"fmt"
-	"maps"
-	"math/rand/v2"
-	"os"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"testing"
 	"time"
 
 	"entente/act"
-	"entente/pact"
 	"entente/product"
 	"entente/ruling"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // slow is a second evaluator, written from the treaty rules and not from the
 // first one: it reads the text as plain YAML, replays the acts of the pact's life
-// instead of folding them, and lists each rule as a sentence about the facts. It
-// shares no code with pact, marking, party or ruling. It must agree with them.
+// instead of folding them, and says each rule as a sentence about sets. It shares
+// the types of the facts with pact and ruling, and no code. They must agree.
 type slow struct {
 	doc    map[string]any
-	events []act.Act
+	keeps  map[string]string // clause: the article that keeps it
 	zone   *time.Location
+	events []act.Act
+	asked  tally // of each rule, how often it was asked; nil: not counted
+	failed tally
+	deed   string
 }
+
+type tally map[string]int
+
+// ground is an article, with the cure of a refusal, or the title of what an
+// allowed deed rests on.
+type ground struct{ article, says string }
+
+// verdict is the whole answer.
+type verdict struct {
+	s       *slow
+	refused map[ground]bool
+	rests   []ground
+	as      []act.Mark
+	duties  []string
+	second  bool
+}
+
+func every[T any](all []T, is func(T) bool) bool {
+	return !some(all, func(x T) bool { return !is(x) })
+}
+func some[T any](all []T, is func(T) bool) bool { return slices.ContainsFunc(all, is) }
+func in[T comparable](x T, all []T) bool        { return slices.Contains(all, x) }
+func within[T comparable](few, many []T) bool {
+	return every(few, func(x T) bool { return in(x, many) })
+}
+func others[T comparable](all []T, but ...T) []T {
+	return those(all, func(x T) bool { return !in(x, but) })
+}
+func those[T any](all []T, is func(T) bool) (some []T) {
+	for _, x := range all {
+		if is(x) {
+			some = append(some, x)
+		}
+	}
+	return some
+}
+
+// The text, as plain values.
 
 func (s *slow) get(path string) any {
 	var v any = s.doc
@@ -51,13 +85,15 @@ func (s *slow) text(path, otherwise string) string {
 
 func (s *slow) number(path string) int { n, _ := s.get(path).(int); return n }
 
-func (s *slow) list(path string) (all []string) {
-	l, _ := s.get(path).([]any)
+func words(v any) (all []string) {
+	l, _ := v.([]any)
 	for _, v := range l {
 		all = append(all, fmt.Sprint(v))
 	}
 	return all
 }
+
+func (s *slow) list(path string) []string { return words(s.get(path)) }
 
 func (s *slow) maps(path string) (all []map[string]any) {
 	l, _ := s.get(path).([]any)
@@ -67,20 +103,45 @@ func (s *slow) maps(path string) (all []map[string]any) {
 	return all
 }
 
-func (s *slow) parties() (ids []string) {
-	for _, p := range s.maps("parties") {
-		ids = append(ids, p["id"].(string))
+func (s *slow) ids(path string) (all []string) {
+	for _, m := range s.maps(path) {
+		all = append(all, m["id"].(string))
 	}
-	return ids
+	return all
 }
+
+func (s *slow) mapping(path string) map[string]string {
+	all := map[string]string{}
+	m, _ := s.get(path).(map[string]any)
+	for k, v := range m {
+		all[k] = fmt.Sprint(v)
+	}
+	return all
+}
+
+func (s *slow) party(q act.Party) bool { return in(string(q), s.ids("parties")) }
+
+// read prepares a text: who keeps which clause, and where its days begin.
+func (s *slow) read() {
+	s.keeps, s.zone = map[string]string{}, time.UTC
+	for _, a := range s.maps("articles") {
+		for _, c := range words(a["clauses"]) {
+			s.keeps[c] = fmt.Sprintf("Article %d", a["number"])
+		}
+	}
+	if z := s.text("zone", "UTC"); z != "UTC" {
+		h, _ := strconv.Atoi(z[1:3])
+		m, _ := strconv.Atoi(z[4:6])
+		s.zone = time.FixedZone(z, map[byte]int{'+': 1, '-': -1}[z[0]]*(h*3600+m*60))
+	}
+}
+
+func (s *slow) kept(clause string) bool { return s.keeps[clause] != "" }
 
 // article is the article that keeps a clause.
 func (s *slow) article(clause string) string {
-	for _, a := range s.maps("articles") {
-		c, _ := a["clauses"].([]any)
-		if slices.Contains(c, any(clause)) {
-			return fmt.Sprintf("Article %d", a["number"])
-		}
+	if s.kept(clause) {
+		return s.keeps[clause]
 	}
 	return "house rule"
 }
@@ -96,16 +157,34 @@ func (s *slow) date(v any) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// rank of a mark on a day: -1 when the table has none.
-func (s *slow) rank(m act.Mark, on time.Time) int {
+// row is the line of the table by which a mark has a rank on a day.
+func (s *slow) row(on time.Time, is func(party, mark string, rank int) bool) map[string]any {
 	for _, r := range s.maps("markings") {
 		from, hasFrom := s.date(r["from"])
 		to, hasTo := s.date(r["to"])
-		if r["party"] == string(m.Party) && r["mark"] == m.Text && (!hasFrom || !on.Before(from)) && (!hasTo || on.Before(to)) {
-			return r["rank"].(int)
+		if is(r["party"].(string), r["mark"].(string), r["rank"].(int)) && (!hasFrom || !on.Before(from)) && (!hasTo || on.Before(to)) {
+			return r
 		}
 	}
-	return -1
+	return nil
+}
+
+// rank of a mark on a day: -1 when the table has none.
+func (s *slow) rank(m act.Mark, on time.Time) int {
+	r := s.row(on, func(party, mark string, _ int) bool { return party == string(m.Party) && mark == m.Text })
+	if r == nil {
+		return -1
+	}
+	return r["rank"].(int)
+}
+
+// beside is the mark that a party puts beside one of this rank: the first of its own.
+func (s *slow) beside(rank int, q act.Party, on time.Time) []act.Mark {
+	r := s.row(on, func(party, _ string, n int) bool { return party == string(q) && n == rank })
+	if r == nil {
+		return nil
+	}
+	return []act.Mark{{Party: q, Text: r["mark"].(string)}}
 }
 
 func (s *slow) termRank(term string) int {
@@ -117,13 +196,19 @@ func (s *slow) termRank(term string) int {
 	return 0
 }
 
-func (s *slow) least() int {
-	n := 99
-	for _, r := range s.maps("markings") {
-		n = min(n, r["rank"].(int))
+// from is the rank of the term that the text gives, or the lowest of the table.
+func (s *slow) from(path string) int {
+	if t := s.text(path, ""); t != "" {
+		return s.termRank(t)
 	}
-	return n
+	least := 99
+	for _, r := range s.maps("markings") {
+		least = min(least, r["rank"].(int))
+	}
+	return least
 }
+
+// The life: acts, replayed.
 
 // calendar counts months on the calendar; the 31st of a short month is its last day.
 func calendar(t time.Time, months int) time.Time {
@@ -135,41 +220,58 @@ func calendar(t time.Time, months int) time.Time {
 	return first.AddDate(0, 0, d-1)
 }
 
-// state replays the acts up to now, and lists the moments at which a step moved
-// the state of a pact in force.
-func (s *slow) state(now time.Time) (state string, formal []time.Time) {
-	did := map[string]map[string]time.Time{}
-	type notice struct {
-		by                       string
-		at, suspended, withdrawn time.Time
-	}
-	var notices []*notice
+// note is a notice, and what became of it.
+type note struct {
+	by                       string
+	at, suspended, withdrawn time.Time
+}
+
+// history is what each party did first, and the notices.
+type history struct {
+	did     map[string]map[string]time.Time
+	notices []*note
+}
+
+func (s *slow) replay() (h history) {
+	h.did = map[string]map[string]time.Time{}
 	for _, e := range s.events {
 		by, kind := string(e.From), strings.TrimPrefix(string(e.Kind), "pact.")
-		if did[kind] == nil {
-			did[kind] = map[string]time.Time{}
+		if h.did[kind] == nil {
+			h.did[kind] = map[string]time.Time{}
 		}
-		if _, before := did[kind][by]; !before {
-			did[kind][by] = e.At.Time
+		if _, before := h.did[kind][by]; !before {
+			h.did[kind][by] = e.At.Time
 		}
-		var open *notice
-		for _, n := range notices {
-			if n.by == by && n.withdrawn.IsZero() {
-				open = n
-			}
-		}
+		open := h.open(by)
 		switch {
 		case kind == "notice":
-			notices = append(notices, &notice{by: by, at: e.At.Time})
+			h.notices = append(h.notices, &note{by: by, at: e.At.Time})
 		case kind == "notice-suspended" && open != nil && open.suspended.IsZero():
 			open.suspended = e.At.Time
 		case kind == "notice-withdrawn" && open != nil:
 			open.withdrawn = e.At.Time
 		}
 	}
+	return h
+}
+
+// open is the last notice of a party's that it did not withdraw.
+func (h *history) open(by string) (open *note) {
+	for _, n := range h.notices {
+		if n.by == by && n.withdrawn.IsZero() {
+			open = n
+		}
+	}
+	return open
+}
+
+// state says where the pact stands now, and lists the moments at which a step
+// moved the state of a pact in force.
+func (s *slow) state(now time.Time) (state string, formal []time.Time) {
+	h := s.replay()
 	everyone := func(kind string) (last time.Time, ok bool) {
-		for _, p := range s.parties() {
-			t, done := did[kind][p]
+		for _, p := range s.ids("parties") {
+			t, done := h.did[kind][p]
 			if !done {
 				return last, false
 			}
@@ -192,16 +294,19 @@ func (s *slow) state(now time.Time) (state string, formal []time.Time) {
 			start = time.Date(y, m+1, 1, 0, 0, 0, 0, s.zone)
 		}
 	}
-	for _, scrapped := range did["cancelled"] {
+	for _, scrapped := range h.did["cancelled"] {
 		if !scrapped.After(now) && (!started || start.After(scrapped)) {
-			return "ended", nil
+			return "cancelled", nil
 		}
 	}
 	if !started || now.Before(start) {
 		if day, ok := s.date(s.get("life.provisional")); ok && allSigned && !now.Before(day) && !now.Before(signed) {
 			return "applied-provisionally", nil
 		}
-		return "not yet", nil
+		if len(h.did["signed"]) > 0 {
+			return "signed", nil
+		}
+		return "proposed", nil
 	}
 	years := s.number("life.term-years")
 	// anniversary after a moment, counted year by year from the start.
@@ -221,7 +326,7 @@ func (s *slow) state(now time.Time) (state string, formal []time.Time) {
 	}
 	state = "in-force"
 	formal = append(formal, start)
-	for _, n := range notices {
+	for _, n := range h.notices {
 		if now.Before(n.at) {
 			continue
 		}
@@ -244,12 +349,12 @@ func (s *slow) state(now time.Time) (state string, formal []time.Time) {
 			continue
 		}
 		switch {
-		case !n.suspended.IsZero() && n.suspended.Before(end) && !now.Before(n.suspended):
-			if state != "ended" {
+		case !ranOut && !now.Before(n.suspended):
+			if state != "terminated" {
 				state = "notice-suspended"
 			}
 		case !now.Before(end):
-			state = "ended"
+			state = "terminated"
 		case state == "in-force":
 			state = "notice-given"
 		}
@@ -257,14 +362,16 @@ func (s *slow) state(now time.Time) (state string, formal []time.Time) {
 	return state, formal
 }
 
-// moves reports whether new transfers are allowed: by the acts, and by every
-// party's own reading since the last formal step.
-func (s *slow) moves(now time.Time) bool {
+var moving = []string{"applied-provisionally", "in-force", "notice-given", "notice-suspended"}
+
+// stands is the state by the acts, or ended where a party reads it so since the
+// last formal step: the stricter reading rules new transfers.
+func (s *slow) stands(now time.Time) string {
 	st, formal := s.state(now)
-	if st == "ended" || st == "not yet" {
-		return false
+	if !in(st, moving) {
+		return st
 	}
-	for _, p := range s.parties() {
+	for _, p := range s.ids("parties") {
 		latest := ""
 		var when time.Time
 		for _, e := range s.events {
@@ -272,618 +379,601 @@ func (s *slow) moves(now time.Time) bool {
 				latest, when = b.Phase, e.At.Time
 			}
 		}
-		void := slices.ContainsFunc(formal, func(t time.Time) bool { return t.After(when) })
+		void := some(formal, func(t time.Time) bool { return t.After(when) })
 		if latest == "terminated" && !void && !now.Before(when) {
-			return false
+			return "terminated"
 		}
 	}
-	return true
+	return st
 }
 
-func cleared(s *slow, p act.Person, own act.Party, now time.Time) int {
-	if p.Left || p.Clearance == "" || !now.Before(p.Until.Time) {
-		return -1
-	}
-	return s.rank(act.Mark{Party: own, Text: p.Clearance}, now)
+// The rules.
+
+// judge begins a verdict on a deed.
+func (s *slow) judge(deed string) *verdict {
+	s.deed = deed
+	return &verdict{s: s, refused: map[ground]bool{}}
 }
 
-// verdict is the answer: which articles forbid.
-type verdict map[string]bool
-
-func (v verdict) unless(ok bool, article string) {
-	if !ok {
-		v[article] = true
-	}
+// must says what has to hold, which clause wants it and what cures it otherwise.
+func (v *verdict) must(clause string, holds bool, cure string, holes ...any) {
+	v.citing(v.s.article(clause), clause, holds, cure, holes...)
 }
 
-func (s *slow) movement(v verdict, m act.Manifest, channel string, hub ruling.Hub, consents []product.Consent, now time.Time) int {
-	v.unless(s.moves(now), s.article("in-force"))
-	v.unless(slices.Contains(s.list("subjects"), m.Subject) && slices.Contains(s.list("forms"), m.Form), s.article("subjects"))
-	var purposes []string
-	for _, p := range s.maps("purposes") {
-		purposes = append(purposes, p["id"].(string))
-	}
-	v.unless(s.text("use", "bound") == "free" || slices.Contains(purposes, m.Purpose), s.article("purpose"))
-	rank := s.rank(m.Mark, m.Made.Time)
-	floor := s.least()
-	if f := s.text("floor", ""); f != "" {
-		floor = s.termRank(f)
-	}
-	v.unless(rank >= floor && rank <= s.termRank(s.text("ceiling", "")) && m.Mark.Party == m.Originator, s.article("markings"))
-	reads, _ := s.get("hub.reads").(bool)
-	v.unless(!(hub.Reads && hub.Party != "") || reads && s.text("hub.party", "") == string(hub.Party), s.article("third-party"))
-	v.unless(len(m.Recipients) > 0, s.article("third-party"))
-	for _, to := range m.Recipients {
-		party := slices.Contains(s.parties(), string(to))
-		v.unless(party && to != m.Originator, s.article("third-party"))
-		if !party || to == m.Originator {
-			continue
+func (v *verdict) citing(article, clause string, holds bool, cure string, holes ...any) {
+	if v.s.asked != nil {
+		rule := v.s.deed + ": " + clause + ": " + cure
+		v.s.asked[rule]++
+		if !holds {
+			v.s.failed[rule]++
 		}
-		limit := s.termRank(s.text("channels."+channel, ""))
-		if legs := s.maps("legs"); len(legs) > 0 {
-			on := 0
-			for _, l := range legs {
-				b := fmt.Sprint(l["between"])
-				ways, _ := l["channels"].([]any)
-				if (b == fmt.Sprintf("[%s %s]", to, m.Originator) || b == fmt.Sprintf("[%s %s]", m.Originator, to)) && (ways == nil || slices.Contains(ways, any(channel))) {
-					on = s.termRank(l["ceiling"].(string))
-				}
+	}
+	if !holds {
+		v.refused[ground{article, fmt.Sprintf(cure, holes...)}] = true
+	}
+}
+
+// first asks rules of which only the first that fails is told.
+func (v *verdict) first(rules ...rule) {
+	for _, r := range rules {
+		v.must(r.clause, r.holds, r.cure, r.holes...)
+		if !r.holds {
+			return
+		}
+	}
+}
+
+type rule struct {
+	clause string
+	holds  bool
+	cure   string
+	holes  []any
+}
+
+// ruled ends a verdict: what an allowed deed rests on, and obliges to.
+func (v *verdict) ruled(clauses []string, as []act.Mark, second bool, duties ...string) *verdict {
+	if len(v.refused) > 0 {
+		return v
+	}
+	for _, c := range clauses {
+		for _, a := range v.s.maps("articles") {
+			g := ground{v.s.keeps[c], fmt.Sprint(a["title"].(map[string]any)["en"])}
+			if in(c, words(a["clauses"])) && !in(g, v.rests) {
+				v.rests = append(v.rests, g)
 			}
-			limit = min(limit, on)
 		}
-		v.unless(limit > 0 && rank <= min(limit, s.termRank(s.text("ceiling", ""))), s.article("channels"))
-		for _, o := range m.Origins {
-			v.unless(o == m.Originator || o == to || consent(consents, o, "pass-on", to, m.Purpose, now, m), s.article("third-party"))
+	}
+	v.as, v.second, v.duties = as, second, duties
+	return v
+}
+
+const (
+	ownMark    = "mark with the provider's name and the own equivalent"
+	nothingNew = "no other purpose and no third party without the originator's written approval"
+	inTheEnd   = "return or destroy when no longer needed"
+)
+
+func noneKnown(what string) *verdict {
+	return &verdict{refused: map[ground]bool{map[string]ground{
+		"pact":    {"no pact", "propose the pact, or name another: 'entente pacts' lists them"},
+		"product": {"need to know", "ask the registry"}}[what]: true}}
+}
+
+func (v *verdict) alive(now time.Time) {
+	st := v.s.stands(now)
+	v.must("in-force", !in(st, []string{"cancelled", "terminated"}), "conclude a new pact; what was shared stays protected")
+	v.must("in-force", st != "proposed", "every party signs it: 'entente pact sign'")
+	v.must("in-force", st != "signed", "every party signs it and notifies that its domestic procedures are complete: 'entente pact notify'")
+}
+
+// limit is the greatest rank that goes from one party to another by a channel; 0: none.
+func (s *slow) limit(from, to act.Party, channel string) int {
+	limit := min(s.termRank(s.text("channels."+channel, "")), s.termRank(s.text("ceiling", "")))
+	legs := s.maps("legs")
+	between := those(legs, func(l map[string]any) bool {
+		ends := words(l["between"])
+		return in(string(from), ends) && in(string(to), ends) && from != to && (l["channels"] == nil || in(channel, words(l["channels"])))
+	})
+	switch {
+	case len(legs) == 0:
+		return limit
+	case len(between) == 0:
+		return 0
+	}
+	return min(limit, s.termRank(between[0]["ceiling"].(string)))
+}
+
+// approvals are what originators approved.
+type approvals []product.Consent
+
+// named says whether o approved the deed by an approval that names n, and stands now.
+func (all approvals) named(n act.Number, o act.Party, deed string, to act.Party, purpose string, now time.Time) bool {
+	return some(all, func(c product.Consent) bool { return c.Number == n && c.By == o && standing(c, deed, to, purpose, now) })
+}
+
+func standing(c product.Consent, deed string, to act.Party, purpose string, now time.Time) bool {
+	return !c.Withdrawn && c.Uses-c.Used > 0 && c.Deed+string(c.Recipient)+" "+c.Purpose == deed+string(to)+" "+purpose && !c.Given.After(now) && c.Until.After(now)
+}
+
+// of: what others made from a party's products may rest on approvals that name
+// each product of that party's; otherwise the approval names the thing itself.
+func (all approvals) of(o act.Party, deed string, to act.Party, purpose string, now time.Time, m act.Manifest) bool {
+	named := func(l act.Lineage) bool { return all.named(l.Of, o, deed, to, purpose, now) }
+	theirs := those(m.Lineage, func(l act.Lineage) bool { return series(l.Of) == string(o) })
+	elses := those(m.Lineage, func(l act.Lineage) bool { return series(l.Of) != string(o) })
+	return all.named(m.Number, o, deed, to, purpose, now) ||
+		o != m.Originator && every(theirs, named) && (len(theirs) > 0 || some(elses, named))
+}
+
+// series is the party in whose series a number stands: all but its last three groups.
+func series(n act.Number) string {
+	g := strings.Split(string(n), "-")
+	return strings.Join(g[:max(0, len(g)-3)], "-")
+}
+
+// movement is what both sides ask of a product that goes from one to the other.
+func (v *verdict) movement(m act.Manifest, channel string, hub ruling.Hub, blocked string, consents approvals, now time.Time) int {
+	s := v.s
+	v.alive(now)
+	v.must("in-force", blocked == "", "upgrade the node")
+	v.must("third-party", string(m.Pact) == s.text("pact", ""), "release it under the pact that its manifest names")
+	v.must("subjects", in(m.Subject, s.list("subjects")), "choose one of: %s", strings.Join(s.list("subjects"), ", "))
+	v.must("subjects", in(m.Form, s.list("forms")), "choose one of: %s", strings.Join(s.list("forms"), ", "))
+	v.must("purpose", s.text("use", "bound") == "free" || in(m.Purpose, s.ids("purposes")), "choose a purpose that the pact names, or have the pact amended")
+	rank := s.rank(m.Mark, m.Made.Time)
+	v.first(
+		rule{"markings", rank >= 0, "use a mark of the table; a higher one may not be shared under this pact", nil},
+		rule{"markings", rank <= s.termRank(s.text("ceiling", "")), "share it under a pact with a higher ceiling, or not at all", nil},
+		rule{"markings", rank >= s.from("floor"), "share it outside this pact", nil})
+	v.must("markings", m.Mark.Party == m.Originator, "mark it in the originator's scheme")
+	reads, _ := s.get("hub.reads").(bool)
+	v.must("third-party", hub.Party == "" || !hub.Reads || reads && s.text("hub.party", "") == string(hub.Party), "seal it to its recipients alone, or have the pact name the hub as a recipient")
+	v.must("third-party", len(m.Recipients) > 0, "name a party of the pact")
+	v.must("third-party", in(m.Originator, m.Origins), "name every origin")
+	for _, to := range m.Recipients {
+		limit := s.limit(m.Originator, to, channel)
+		v.first(
+			rule{"third-party", s.party(to), "release it to parties of the pact only", nil},
+			rule{"third-party", to != m.Originator, "leave it out", nil},
+			rule{"channels", limit > 0, "use a channel that the pact names", nil},
+			rule{"channels", rank <= limit, "send it by another channel", nil})
+		for _, o := range others(m.Origins, m.Originator, to) {
+			v.must("third-party", consents.of(o, "pass-on", to, m.Purpose, now, m), "ask %s for an approval that names product, recipient, purpose and expiry", o)
 		}
 	}
 	return rank
 }
 
-// consent: what others made from a party's products may rest on approvals that
-// name each product of that party's; otherwise the approval names the thing itself.
-func consent(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time, m act.Manifest) bool {
-	named := func(n act.Number) bool {
-		return slices.ContainsFunc(all, func(c product.Consent) bool { return c.Number == n && holds(c, o, deed, to, purpose, now) })
-	}
-	theirs, others := 0, 0
-	missing := false
-	for _, l := range m.Lineage {
-		if regexp.MustCompile("^" + string(o) + "-[0-9]{4}-").MatchString(string(l.Of)) {
-			theirs++
-			missing = missing || !named(l.Of)
-		} else if named(l.Of) {
-			others++
-		}
-	}
-	return named(m.Number) || o != m.Originator && !missing && theirs+others > 0
-}
-
-func holds(c product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time) bool {
-	return slices.ContainsFunc([]product.Consent{c}, func(c product.Consent) bool {
-		return !c.Withdrawn && c.Uses-c.Used > 0 && c.By == o && c.Deed+string(c.Recipient)+" "+c.Purpose == deed+string(to)+" "+purpose && !c.Given.After(now) && c.Until.After(now)
-	})
-}
-
-func (s *slow) needsClearance(rank int) bool {
-	from := s.least()
-	switch t := s.text("clearance-from", ""); t {
-	case "none":
-		return false
-	case "":
-	default:
-		from = s.termRank(t)
-	}
-	return rank >= from
+// cleared: who handles a product of this rank is cleared for it, where the pact asks.
+func (v *verdict) cleared(p act.Person, own act.Party, rank int, now time.Time, cure string) {
+	needed := v.s.text("clearance-from", "") != "none" && rank >= v.s.from("clearance-from")
+	has := !p.Left && p.Clearance != "" && p.Until.After(now) && v.s.rank(act.Mark{Party: own, Text: p.Clearance}, now) >= max(rank, 1)
+	v.must("clearance", !needed || has, "%s", cure)
 }
 
 // accredited: what was entered for the channel, in words that this pact knows, must
 // cover the rank; what a pact asks for must have been entered.
-func (s *slow) accredited(v verdict, all []product.Accreditation, channel string, rank int, now time.Time) {
-	entered, covered := 0, 0
-	for _, a := range all {
-		if most := s.rank(a.Mark, now); a.Channel == channel && most >= 0 {
-			entered++
-			if most >= rank && !a.Given.After(now) && a.Until.After(now) {
-				covered++
-			}
-		}
-	}
-	v.unless(covered > 0 || entered == 0 && s.article("accreditation") == "house rule", s.article("accreditation"))
+func (v *verdict) accredited(all []product.Accreditation, channel string, rank int, now time.Time) {
+	entered := those(all, func(a product.Accreditation) bool { return a.Channel == channel && v.s.rank(a.Mark, now) >= 0 })
+	v.must("accreditation", len(entered) == 0 && !v.s.kept("accreditation") || some(entered, func(a product.Accreditation) bool {
+		return v.s.rank(a.Mark, now) >= rank && !a.Given.After(now) && a.Until.After(now)
+	}), "have the system accredited anew, and enter it: 'entente accredit'")
 }
 
-func (s *slow) release(f *ruling.ReleaseFacts) verdict {
-	v := verdict{}
-	rank := s.movement(v, f.Manifest, f.Channel, f.Hub, f.Consents, f.Now)
-	v.unless(slices.Contains(s.parties(), string(f.Own)) && f.Manifest.Originator == f.Own, s.article("third-party"))
-	v.unless(!f.Officer.Left && slices.Contains(f.Officer.Offices, act.Releasing) && f.Notified, s.article("authorities"))
-	v.unless(!s.needsClearance(max(rank, 0)) || cleared(s, f.Officer, f.Own, f.Now) >= max(rank, 0) && cleared(s, f.Officer, f.Own, f.Now) >= 0, s.article("clearance"))
+func (s *slow) release(f *ruling.ReleaseFacts, books map[any]*slow) *verdict {
+	v, m := s.judge("release"), f.Manifest
+	rank := v.movement(m, f.Channel, f.Hub, f.Blocked, f.Consents, f.Now)
+	for _, x := range f.Sources {
+		v.derived(f, x, books)
+	}
+	s.deed = "release"
+	for _, to := range m.Recipients {
+		assured := some(f.Assured, func(a product.Assurance) bool {
+			most := s.rank(a.Mark, f.Now)
+			return a.By == to && a.Mark.Party == to && most >= 0 && rank <= most && !a.Given.After(f.Now) && a.Until.After(f.Now)
+		})
+		v.must("assurance", assured || !s.kept("assurance") || !in(m.Form, []string{"oral", "visual"}), "have %s assure clearance and need to know: 'entente assure'", to)
+	}
+	v.accredited(f.Accredited, f.Channel, rank, f.Now)
+	v.must("third-party", s.party(f.Own) && m.Originator == f.Own, "ask the originator")
+	v.must("authorities", !f.Officer.Left && in(act.Releasing, f.Officer.Offices), "a person with the office 'release' does it: 'entente person list'")
+	v.must("authorities", f.Notified, "compare codes with the recipient first: 'entente pact sign --with'")
+	v.cleared(f.Officer, f.Own, rank, f.Now, "an officer who is cleared releases it")
+	by := f.Officer.Name // who else has had a say: the drafter, or who gave the mandate
 	if d := f.Mandate; d != nil {
-		most := s.rank(d.Mark, f.Manifest.Made.Time)
-		v.unless(s.article("standing-authority") != "house rule" && most >= 0 && max(rank, 0) <= most && d.Pact == f.Manifest.Pact && d.Kind == f.Manifest.Kind && d.Subject == f.Manifest.Subject &&
-			d.Purpose == f.Manifest.Purpose && !d.Withdrawn && !d.Given.After(f.Now) && d.Until.After(f.Now), s.article("standing-authority"))
+		most := s.rank(d.Mark, m.Made.Time)
+		same := d.Pact == m.Pact && d.Kind == m.Kind && d.Subject == m.Subject && d.Purpose == m.Purpose
+		v.first(
+			rule{"standing-authority", s.kept("standing-authority"), "release it in the ordinary way", nil},
+			rule{"standing-authority", same && most >= 0 && rank <= most && !d.Withdrawn && !d.Given.After(f.Now) && d.Until.After(f.Now), "release it in the ordinary way, or give a mandate that covers it", nil})
+		by = strings.Split(d.By, "@")[0]
 	}
-	if m := f.Manifest; s.article("assurance") != "house rule" && (m.Form == "oral" || m.Form == "visual") {
-		for _, to := range m.Recipients {
-			v.unless(slices.ContainsFunc(f.Assured, func(a product.Assurance) bool {
-				most := s.rank(a.Mark, f.Now)
-				return a.By == to && a.Mark.Party == to && most >= 0 && max(rank, 0) <= most && !a.Given.After(f.Now) && a.Until.After(f.Now)
-			}), s.article("assurance"))
-		}
+	v.must("two persons", f.Drafter == "" || f.Drafter != f.Officer.Name, "another officer approves it: 'entente approve'")
+	alone := f.Drafter == "" && by == f.Officer.Name
+	second := f.House.SecondPersonFrom > 0 && rank >= f.House.SecondPersonFrom && alone
+	var as []act.Mark
+	for _, to := range m.Recipients {
+		as = append(as, s.beside(rank, to, m.Made.Time)...)
 	}
-	v.unless(f.Drafter == "" || f.Drafter != f.Officer.Name, "house rule")
-	s.accredited(v, f.Accredited, f.Channel, max(rank, 0), f.Now)
-	return v
+	return v.transferred(as, second, m)
 }
 
-func (s *slow) content(v verdict, f *ruling.ReadFacts) int {
-	m, p := f.Manifest, f.Person
-	mark, on := m.Mark, m.Made.Time
+func (v *verdict) transferred(as []act.Mark, second bool, m act.Manifest) *verdict {
+	n, unit := v.s.number("receipts.hours"), "hour"
+	if n%24 == 0 {
+		n, unit = n/24, "day"
+	}
+	if n != 1 {
+		unit += "s"
+	}
+	duties := []string{ownMark, fmt.Sprintf("receipt signed by the final recipient within %d %s", n, unit), nothingNew, inTheEnd}
+	if m.Review != nil {
+		duties = append(duties, "review the need by "+m.Review.Format("2006-01-02"))
+	}
+	return v.ruled([]string{"in-force", "subjects", "markings", "third-party", "clearance", "channels", "life"}, as, second, duties...)
+}
+
+// derived: what is made from a product obeys the pact of that product too.
+func (v *verdict) derived(f *ruling.ReleaseFacts, x ruling.Source, books map[any]*slow) {
+	v.s.deed = "derived"
+	m, from := f.Manifest, x.Manifest
+	book, consents := books[x.Pact], approvals(f.Consents)
+	v.must("third-party", book != nil, "name only products that are here")
+	if book == nil {
+		return
+	}
+	v.must("third-party", within(from.Origins, m.Origins), "name every origin")
+	v.must("markings", within(from.Caveats, m.Caveats), "carry every caveat over")
+	least, rank := book.rank(x.Mark, x.On), book.rank(m.Mark, m.Made.Time)
+	v.must("markings", least >= 0 && rank >= least, "mark it as high as the highest of what it is made from")
+	ours := from.Originator == f.Own
+	for _, to := range m.Recipients {
+		both := book.party(to) && book.party(f.Own)
+		limit := book.limit(f.Own, to, f.Channel)
+		v.must("channels", least < 0 || !both || limit > 0 && least <= limit, "send it by another channel")
+		granted := some([]act.Number{from.Number, m.Number}, func(n act.Number) bool {
+			return consents.named(n, from.Originator, "pass-on", to, m.Purpose, f.Now)
+		})
+		v.must("third-party", ours || in(to, append(slices.Clone(from.Recipients), from.Originator)) || granted, "ask %s for an approval that names product, recipient, purpose and expiry", from.Originator)
+	}
+	any := map[string]bool{"free": true, "framework": in(m.Purpose, book.ids("purposes"))}[book.text("use", "bound")]
+	for _, o := range others(from.Origins, f.Own) {
+		yes := some([]act.Manifest{from, m}, func(t act.Manifest) bool { return consents.of(o, "purpose", "", m.Purpose, f.Now, t) })
+		v.must("purpose", m.Purpose == from.Purpose || any || yes, "ask %s to approve another purpose", o)
+		mode, deed := "free", ""
+		switch x.How {
+		case "translation":
+			mode, deed = book.text("copying.translations", "consent"), "translate"
+		case "excerpt":
+			mode, deed = book.text("copying.extracts", "consent"), "extract"
+		}
+		if t := book.text("copying.consent-from", ""); t != "" && deed != "" && least >= book.termRank(t) && mode != "forbidden" {
+			mode = "consent"
+		}
+		v.must("translation", least < 0 || mode != "forbidden", "none: the pact forbids it")
+		v.must("translation", least < 0 || mode != "consent" || consents.of(o, deed, "", m.Purpose, f.Now, from), "ask %s for an approval", o)
+	}
+	v.must("reproduction", least < 0 || ours || x.How != "excerpt" || !in("no copy", from.Caveats), "ask the originator for a version without this caveat")
+}
+
+func (s *slow) accept(f *ruling.AcceptFacts) *verdict {
+	v, m, made := s.judge("accept"), f.Manifest, f.Act.At.Time
+	rank := v.movement(m, f.Channel, f.Hub, f.Blocked, f.Consents, made)
+	v.accredited(f.Accredited, f.Channel, rank, f.Now)
+	v.must("third-party", m.Originator == f.From && m.Pact == f.Act.Pact, "release it anew")
+	v.must("third-party", in(f.Own, m.Recipients) && slices.Equal(f.Act.To, m.Recipients), "address it to its recipients")
+	v.must("markings", series(m.Number) == string(m.Originator), "number it in the originator's own series")
+	v.must("markings", !f.NumberUsed, "release it under a fresh number")
+	v.must("authorities", f.Act.By != "", "an officer who was notified releases it")
+	v.must("channels", made.Sub(f.Now) <= 24*time.Hour, "set the clock right")
+	return v.transferred(s.beside(rank, f.Own, m.Made.Time), false, m)
+}
+
+// mark that holds now, and the day by whose table it is read.
+func markNow(f *ruling.ReadFacts) (act.Mark, time.Time) {
+	mark, on := f.Manifest.Mark, f.Manifest.Made.Time
 	for _, r := range f.Custody.Reclassified {
 		mark, on = r.Mark, r.At.Time
 	}
-	rank := s.rank(mark, on)
+	return mark, on
+}
+
+// content is what every use of a product's content asks.
+func (v *verdict) content(f *ruling.ReadFacts) int {
+	s, m, p := v.s, f.Manifest, f.Person
+	rank := s.rank(markNow(f))
 	_, got := f.Custody.Received[f.Own]
 	_, no := f.Custody.Refused[f.Own]
-	v.unless(rank >= 0, s.article("markings"))
-	v.unless(m.Originator == f.Own || got && !no, s.article("channels"))
-	v.unless(f.Custody.Destroyed[f.Own] == nil, s.article("destruction"))
-	var review time.Time
-	for _, r := range []*act.Moment{m.Review, f.Custody.Reviewed} {
-		if r != nil && r.After(review) {
-			review = r.Time
-		}
-	}
-	v.unless(review.IsZero() || f.Now.Before(review) || s.article("review") == "house rule", s.article("review"))
-	c := cleared(s, p, f.Own, f.Now)
-	v.unless(!s.needsClearance(max(rank, 0)) || c >= 0 && c >= rank, s.article("clearance"))
-	need := slices.ContainsFunc(p.Needs, func(n act.Need) bool { return n.Pact == m.Pact && slices.Contains(n.Purposes, f.Purpose) })
-	v.unless(!p.Left && slices.Contains(p.Offices, act.Reading) && need && f.Now.Before(p.Until.Time), s.article("need-to-know"))
-	var purposes []string
-	for _, q := range s.maps("purposes") {
-		purposes = append(purposes, q["id"].(string))
-	}
-	same := f.Purpose == m.Purpose || s.text("use", "bound") == "free" || s.text("use", "bound") == "framework" && slices.Contains(purposes, f.Purpose)
-	for _, o := range m.Origins {
-		v.unless(same || o == f.Own || consent(f.Consents, o, "purpose", "", f.Purpose, f.Now, m), s.article("purpose"))
-	}
-	v.unless(p.Facility != "", s.article("register"))
-	v.unless(p.Briefed, s.article("briefing"))
+	v.must("markings", rank >= 0, "ask the registry")
+	v.must("channels", m.Originator == f.Own || got && !no, "wait for it: 'entente status' shows what is on its way")
+	v.must("destruction", f.Custody.Destroyed[f.Own] == nil, "ask the originator to release it again")
+	dates := those([]*act.Moment{m.Review, f.Custody.Reviewed}, func(t *act.Moment) bool { return t != nil })
+	v.must("review", len(dates) == 0 || !s.kept("review") || some(dates, func(t *act.Moment) bool { return t.After(f.Now) }), "the registry reviews it: keep ('entente review'), return or destroy")
+	v.cleared(p, f.Own, rank, f.Now, "a person who is cleared reads it")
+	v.must("need-to-know", !p.Left && in(act.Reading, p.Offices), "enrol the person with the office 'read'")
+	v.must("need-to-know", !p.Left && p.Until.After(f.Now) && some(p.Needs, func(n act.Need) bool { return n.Pact == m.Pact && in(f.Purpose, n.Purposes) }), "the security officer grants the need")
+	any := map[string]bool{"free": true, "framework": in(f.Purpose, s.ids("purposes"))}[s.text("use", "bound")]
+	v.must("purpose", f.Purpose == m.Purpose || any || every(others(m.Origins, f.Own), func(o act.Party) bool {
+		return approvals(f.Consents).of(o, "purpose", "", f.Purpose, f.Now, m)
+	}), "ask the originator to approve another purpose")
+	v.must("register", p.Facility != "", "enter the person in a register")
+	v.must("briefing", p.Briefed, "brief the person and record it")
 	return rank
 }
 
-func (s *slow) known(f *ruling.ReadFacts) bool {
-	return !f.Person.Left && f.Person.Name != "" && slices.ContainsFunc(f.Person.Needs, func(n act.Need) bool { return n.Pact == f.Manifest.Pact })
+// mayKnow: a person with no need under the pact does not learn that the product exists.
+func mayKnow(f *ruling.ReadFacts) bool {
+	return !f.Person.Left && f.Person.Name != "" && some(f.Person.Needs, func(n act.Need) bool { return n.Pact == f.Manifest.Pact })
 }
 
-func (s *slow) read(f *ruling.ReadFacts) verdict {
-	v := verdict{}
-	if !s.known(f) {
-		return verdict{"need to know": true}
+func (s *slow) readIt(f *ruling.ReadFacts) *verdict {
+	if !mayKnow(f) {
+		return noneKnown("product")
 	}
-	s.content(v, f)
-	return v
+	v := s.judge("read")
+	rank := v.content(f)
+	return v.ruled([]string{"markings", "purpose", "need-to-know", "survival"}, s.beside(rank, f.Own, f.Manifest.Made.Time), false, ownMark, nothingNew, inTheEnd)
 }
 
-func (s *slow) do(f *ruling.DoFacts) verdict {
-	v, m := verdict{}, f.Manifest
-	office := map[string]act.Office{"destroy": act.Registry, "review": act.Registry, "downgrade": act.Releasing}[f.Deed]
-	registry := office != "" && !f.Person.Left && slices.Contains(f.Person.Offices, office)
-	if !s.known(&f.ReadFacts) && !registry {
-		return verdict{"need to know": true}
+func (s *slow) do(f *ruling.DoFacts) *verdict {
+	v, m, p := s.judge(f.Deed), f.Manifest, f.Person
+	consents := approvals(f.Consents)
+	holds := func(o act.Office) bool { return !p.Left && in(o, p.Offices) }
+	without := map[string]act.Office{"destroy": act.Registry, "review": act.Registry, "downgrade": act.Releasing}[f.Deed]
+	if !mayKnow(&f.ReadFacts) && !holds(without) {
+		return noneKnown("product")
 	}
+	beside := func(rank int) []act.Mark { return s.beside(rank, f.Own, m.Made.Time) }
 	switch f.Deed {
 	case "pass-on":
-		rank := s.content(v, &f.ReadFacts)
-		v.unless(s.moves(f.Now), s.article("in-force"))
-		v.unless(f.Recipient != "" && !slices.Contains(append(slices.Clone(m.Recipients), m.Origins...), f.Recipient), s.article("third-party"))
-		order := []string{"organisation", "clients", "community", "public"}
-		reach := -1
-		for term, who := range s.mapping("third-party.audience") {
-			if s.termRank(term) == rank {
-				reach = slices.Index(order, who)
-			}
+		rank := v.content(&f.ReadFacts)
+		v.alive(f.Now)
+		v.must("third-party", f.Recipient != "" && !in(f.Recipient, m.Recipients) && !in(f.Recipient, m.Origins), "name a third party")
+		for _, o := range others(m.Origins, f.Own) {
+			v.must("third-party", s.reaches(rank, f.Standing) || consents.of(o, "pass-on", f.Recipient, f.Purpose, f.Now, m), "ask %s for an approval that names product, recipient, purpose and expiry", o)
 		}
-		want := slices.Index(order, f.Standing)
-		if s.text("third-party.release", "consent") != "audience" || want < 0 || reach < want {
-			for _, o := range m.Origins {
-				v.unless(o == f.Own || consent(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now, m), s.article("third-party"))
-			}
-		}
-	case "copy", "translate", "extract":
-		rank := s.content(v, &f.ReadFacts)
-		clause := s.article("reproduction")
-		if f.Deed != "copy" {
-			clause = s.article("translation")
-		}
-		if n := s.number("copying.limit"); n > 0 && f.Deed == "copy" {
-			v.unless(f.Copies < n, clause)
-		}
-		mode := s.text("copying."+map[string]string{"copy": "copies", "translate": "translations", "extract": "extracts"}[f.Deed], "consent")
-		if t := s.text("copying.consent-from", ""); t != "" && rank >= s.termRank(t) && mode != "forbidden" {
-			mode = "consent"
-		}
-		v.unless(mode != "forbidden", clause)
-		v.unless(f.Deed == "translate" || !slices.Contains(m.Caveats, "no copy"), clause)
-		if mode == "consent" {
-			for _, o := range m.Origins {
-				v.unless(o == f.Own || consent(f.Consents, o, f.Deed, "", f.Purpose, f.Now, m), clause)
-			}
-		}
-	case "review":
-		v.unless(!f.Person.Left && slices.Contains(f.Person.Offices, act.Registry), s.article("review"))
+		return v.ruled([]string{"third-party", "purpose", "markings", "in-force"}, nil, false, "all original marks stay", "the approval of each originator goes with it", "the recipient protects it at least equally")
+	case "copy":
+		rank := v.content(&f.ReadFacts)
+		limit := s.number("copying.limit")
+		v.must("reproduction", limit == 0 || f.Copies < limit, "destroy a copy first, or ask the originator")
+		v.made(f, "reproduction", s.text("copying.copies", "consent"), rank)
+		return v.ruled([]string{"reproduction", "need-to-know", "survival"}, beside(rank), false, "all original marks are reproduced", "the copy is numbered and has a holder", "the same controls as the original")
+	case "translate", "extract":
+		rank := v.content(&f.ReadFacts)
+		v.made(f, "translation", s.text(map[string]string{"translate": "copying.translations", "extract": "copying.extracts"}[f.Deed], "consent"), rank)
+		return v.ruled([]string{"translation", "markings", "need-to-know", "survival"}, beside(rank), false, "the marks in both languages", "a note that it contains information of its originator", "by a cleared translator")
 	case "show":
-		rank, x := s.content(v, &f.ReadFacts), f.Visit
-		v.unless(s.moves(f.Now), s.article("in-force"))
-		if x == nil || x.Host != f.Own || x.Pact != m.Pact {
-			v[s.article("visits")] = true
-			break
-		}
-		most := -1
-		if x.Approved != nil {
-			most = s.rank(*x.Approved, f.Now)
-		}
-		on := x.Approved != nil && (x.Ended == nil || x.Ended.After(f.Now)) && !x.From.After(f.Now) && x.Until.After(f.Now)
-		named := slices.Contains(x.Visitors, f.Visitor) && most >= 0 && rank <= most
-		v.unless(on && named, s.article("visits"))
-		theirs := m.Originator == x.By || slices.Contains(m.Recipients, x.By) || len(m.Origins) == 1 && m.Origins[0] == f.Own && m.Originator == f.Own
-		v.unless(!on || !named || theirs, s.article("third-party"))
+		v.shown(f, v.content(&f.ReadFacts))
+		return v.ruled([]string{"visits", "need-to-know", "markings"}, nil, false)
+	case "review":
+		v.must("review", holds(act.Registry), "a person of the registry reviews it")
+		return v.ruled([]string{"review", "survival"}, nil, false)
 	case "downgrade":
-		mark, on := m.Mark, m.Made.Time
-		for _, r := range f.Custody.Reclassified {
-			mark, on = r.Mark, r.At.Time
-		}
-		old, now := s.rank(mark, on), s.rank(f.Mark, f.Now)
-		v.unless(f.Own == m.Originator, s.article("reclassification"))
-		v.unless(!f.Person.Left && slices.Contains(f.Person.Offices, act.Releasing), s.article("authorities"))
-		fits := old >= 0 && now >= 0 && f.Mark.Party == m.Originator
-		v.unless(fits, s.article("markings"))
-		v.unless(!fits || now < old, s.article("reclassification"))
+		old, now := s.rank(markNow(&f.ReadFacts)), s.rank(f.Mark, f.Now)
+		v.must("reclassification", f.Own == m.Originator, "ask the originator to reclassify it")
+		v.must("authorities", holds(act.Releasing), "a person with the office 'release' does it: 'entente person list'")
+		v.first(
+			rule{"markings", old >= 0 && now >= 0 && f.Mark.Party == m.Originator, "use a mark of the originator's scheme in the pact's table", nil},
+			rule{"reclassification", now < old, "choose a lower mark", nil})
 		for _, o := range m.Origins {
-			v.unless(o == m.Originator, s.article("reclassification"))
+			v.must("reclassification", o == m.Originator, "ask %s to reclassify its part", o)
 		}
+		return v.ruled([]string{"reclassification", "markings"}, nil, false, "every copy and every derived product is marked anew", "report back to the originator")
 	case "destroy":
-		c := s.article("destruction")
 		methods := s.list("destruction.methods")
-		v.unless(!f.Person.Left && slices.Contains(f.Person.Offices, act.Registry), c)
-		v.unless(len(methods) == 0 || slices.Contains(methods, f.Method), c)
-		v.unless(f.Witnesses >= s.number("destruction.witnesses"), c)
-		v.unless(f.Custody.Destroyed[f.Own] == nil, c)
 		_, came := f.Custody.Received[f.Own]
-		v.unless(came || f.Manifest.Originator == f.Own, c)
+		v.must("destruction", holds(act.Registry), "a person of the registry destroys it")
+		v.must("destruction", len(methods) == 0 || in(f.Method, methods), "choose one of: %s", strings.Join(methods, ", "))
+		v.must("destruction", f.Witnesses >= s.number("destruction.witnesses"), "have it witnessed")
+		v.must("destruction", f.Custody.Destroyed[f.Own] == nil, "none is needed")
+		v.must("destruction", came || m.Originator == f.Own, "destroy it when it has come")
+		return v.ruled([]string{"destruction", "survival"}, nil, false, "a certificate with method and witness, without content")
 	}
+	v.must("deeds", false, "one of: pass-on, copy, translate, extract, show, review, downgrade, destroy")
 	return v
 }
 
-func (s *slow) mapping(path string) map[string]string {
-	all := map[string]string{}
-	m, _ := s.get(path).(map[string]any)
-	for k, v := range m {
-		all[k] = fmt.Sprint(v)
-	}
-	return all
-}
-
-// world draws cases.
-type world struct {
-	*rand.Rand
-	texts []text
-}
-
-type text struct {
-	p    *pact.Pact
-	slow slow
-}
-
-func oneOf[T any](w *world, all ...T) T { return all[w.IntN(len(all))] }
-
-// often returns the first value most of the time.
-func often[T any](w *world, usual T, others ...T) T {
-	if w.IntN(8) > 0 || len(others) == 0 {
-		return usual
-	}
-	return others[w.IntN(len(others))]
-}
-
-// newWorld parses the shipped pacts and many mutants of each.
-func newWorld(t testing.TB, seed uint64) *world {
-	w := &world{Rand: rand.New(rand.NewPCG(seed, 2016))}
-	for _, id := range pact.Templates() {
-		source, _ := pact.Template(id)
-		for n := range 30 {
-			var doc map[string]any
-			if err := yaml.Unmarshal(source, &doc); err != nil {
-				t.Fatal(err)
-			}
-			if n > 0 {
-				w.mutate(doc)
-			}
-			b, err := yaml.Marshal(plainDates(doc))
-			if err != nil {
-				t.Fatal(err)
-			}
-			p, problems := pact.Parse(b)
-			if len(problems) > 0 {
-				continue // a mutant that is no pact: the parser says why
-			}
-			var again map[string]any
-			if err := yaml.Unmarshal(b, &again); err != nil {
-				t.Fatal(err)
-			}
-			w.texts = append(w.texts, text{p, slow{doc: again, zone: p.Zone}})
+// reaches: under a pact that goes by audience, a mark says how far a product may go.
+func (s *slow) reaches(rank int, standing string) bool {
+	growing := []string{"organisation", "clients", "community", "public"}
+	for term, audience := range s.mapping("third-party.audience") {
+		if s.text("third-party.release", "consent") == "audience" && s.termRank(term) == rank && in(standing, growing) {
+			return slices.Index(growing, standing) <= slices.Index(growing, audience)
 		}
 	}
-	if len(w.texts) < 60 {
-		t.Fatalf("only %d pacts", len(w.texts))
-	}
-	return w
+	return false
 }
 
-// plainDates spells dates as the texts do.
-func plainDates(v any) any {
-	switch x := v.(type) {
-	case map[string]any:
-		for k := range x {
-			x[k] = plainDates(x[k])
-		}
-	case []any:
-		for i := range x {
-			x[i] = plainDates(x[i])
-		}
-	case time.Time:
-		return x.Format(time.DateOnly)
+// made: copies, translations and extracts, as the pact has them.
+func (v *verdict) made(f *ruling.DoFacts, clause, mode string, rank int) {
+	m := f.Manifest
+	if t := v.s.text("copying.consent-from", ""); t != "" && rank >= v.s.termRank(t) && mode != "forbidden" {
+		mode = "consent"
 	}
-	return v
-}
-
-func (w *world) mutate(doc map[string]any) {
-	var terms []any
-	for _, r := range doc["markings"].([]any) {
-		terms = append(terms, r.(map[string]any)["term"])
+	forbids := rule{clause, mode != "forbidden", "none: the pact forbids it", nil}
+	if f.Deed == "translate" { // which a caveat against copies does not forbid
+		v.first(forbids)
+	} else {
+		v.first(rule{clause, !in("no copy", m.Caveats), "ask the originator for a version without this caveat", nil}, forbids)
 	}
-	term := func() any { return terms[w.IntN(len(terms))] }
-	for range 1 + w.IntN(6) {
-		switch w.IntN(13) {
-		case 0:
-			doc["ceiling"] = term()
-		case 1:
-			doc["floor"] = term()
-		case 2:
-			doc["clearance-from"] = oneOf(w, term(), "none")
-		case 3:
-			doc["use"] = oneOf[any](w, "bound", "framework", "free")
-		case 4:
-			doc["copying"] = map[string]any{"copies": oneOf[any](w, "free", "minimum", "consent", "forbidden"), "translations": oneOf[any](w, "free", "consent", "forbidden"), "extracts": oneOf[any](w, "free", "consent"), "consent-from": term(), "limit": w.IntN(4)}
-		case 5:
-			doc["life"].(map[string]any)["start"] = oneOf(w, "signature", "later-notification", "first-of-month")
-		case 6:
-			doc["life"].(map[string]any)["term-years"] = w.IntN(6)
-		case 7:
-			delete(doc["life"].(map[string]any), "notice-days")
-			doc["life"].(map[string]any)["notice-months"] = w.IntN(9)
-		case 8:
-			doc["life"].(map[string]any)["anniversary"] = oneOf(w, "01-01", "11-23", "02-28", "12-31")
-		case 9:
-			doc["life"].(map[string]any)["provisional"] = oneOf(w, "2016-12-01", "2017-06-01")
-		case 10:
-			doc["destruction"] = map[string]any{"methods": []any{oneOf(w, "burn", "shred")}, "witnesses": w.IntN(3)}
-		case 12:
-			a := doc["articles"].([]any)[0].(map[string]any)
-			a["clauses"] = append(a["clauses"].([]any), "accreditation")
-		case 11:
-			doc["zone"] = oneOf(w, "UTC", "+09:00", "-05:00")
-		}
+	for _, o := range others(m.Origins, f.Own) {
+		silent := f.Deed != "translate" && in("no copy", m.Caveats) || mode != "consent"
+		v.must(clause, silent || approvals(f.Consents).of(o, f.Deed, "", f.Purpose, f.Now, m), "ask %s for an approval", o)
 	}
 }
 
-var epoch = time.Date(2022, 9, 1, 0, 0, 0, 0, time.UTC)
-
-func (w *world) moment() time.Time {
-	return epoch.Add(time.Duration(w.IntN(6*365*24*60)-2*365*24*60) * time.Minute)
+// shown: to whom an approved visit names, up to the host's mark, while it lasts.
+func (v *verdict) shown(f *ruling.DoFacts, rank int) {
+	x, m := f.Visit, f.Manifest
+	v.alive(f.Now)
+	asked := x != nil && x.Host == f.Own && x.Pact == m.Pact
+	v.must("visits", asked, "have the visit asked for, authority to authority")
+	if !asked {
+		return
+	}
+	most := -1
+	if x.Approved != nil {
+		most = v.s.rank(*x.Approved, f.Now)
+	}
+	v.first(
+		rule{"visits", x.Approved != nil, "the host approves it: 'entente visit approve'", nil},
+		rule{"visits", (x.Ended == nil || x.Ended.After(f.Now)) && !x.From.After(f.Now) && x.Until.After(f.Now), "ask for another visit", nil},
+		rule{"visits", in(f.Visitor, x.Visitors), "ask for a visit that names the visitor", nil},
+		rule{"visits", most >= 0 && rank <= most, "have the host approve a higher mark", nil},
+		rule{"third-party", in(x.By, append(slices.Clone(m.Recipients), m.Originator)) || m.Originator == f.Own && len(others(m.Origins, f.Own)) == 0, "ask its originators", nil})
 }
 
-// life draws acts, each party's in the order of time, and folds them.
-func (w *world) life(x *text) (l pact.Life, events []act.Act) {
-	usual := w.IntN(3) > 0
-	for i := range x.p.Parties {
-		q := x.p.Parties[i].ID
-		if usual {
-			at := epoch.AddDate(-1, 0, w.IntN(20))
-			events = append(events, act.Act{Kind: act.PactSigned, From: q, At: act.MomentOf(at), Body: act.Step{}}, act.Act{Kind: act.PactNotified, From: q, At: act.MomentOf(at.AddDate(0, 0, 3)), Body: act.Step{}})
-		}
-		var own []act.Act
-		for range w.IntN(4) {
-			k := oneOf(w, act.PactProposed, act.PactSigned, act.PactNotified, act.PactNotice, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactRead, act.PactCancelled)
-			a := act.Act{Kind: k, From: q, At: act.MomentOf(w.moment()), Body: act.Step{}}
-			if k == act.PactRead {
-				a.Body = act.Interpretation{Phase: oneOf(w, "terminated", "in-force", "notice-suspended")}
-			}
-			own = append(own, a)
-		}
-		slices.SortStableFunc(own, func(a, b act.Act) int { return a.At.Compare(b.At.Time) })
-		events = append(events, own...)
-	}
-	for _, e := range events {
-		l = l.Apply(e)
-	}
-	return l, events
+// visited: the host alone approves, in its own marks, within the ceiling.
+func (s *slow) visited(f *ruling.VisitFacts) *verdict {
+	v := s.judge("visit")
+	v.alive(f.Now)
+	v.first(
+		rule{"visits", f.Visit != nil && f.Visit.Host == f.Own && s.party(f.Visit.By), "have it asked for, authority to authority", nil},
+		rule{"visits", f.Visit != nil && f.Visit.Ended == nil && f.Visit.Until.After(f.Now), "ask for another visit", nil})
+	v.must("authorities", !f.Person.Left && in(act.Signing, f.Person.Offices), "a person with the office 'sign' does it")
+	rank := s.rank(f.Mark, f.Now)
+	v.must("markings", rank >= 0 && f.Mark.Party == f.Own && rank <= s.termRank(s.text("ceiling", "")), "approve up to a mark of our own scheme, within the pact's ceiling")
+	return v.ruled([]string{"visits"}, nil, false)
 }
 
-func (w *world) mark(x *text, q act.Party) act.Mark {
-	var own []act.Mark
-	for _, r := range x.p.Table {
-		if r.Mark.Party == q {
-			own = append(own, r.Mark)
-		}
+// step: may this party take this step in the pact's life now?
+func (s *slow) step(f ruling.PactFacts, books map[any]*slow) *verdict {
+	kind := strings.TrimPrefix(string(f.Step), "pact.")
+	v, own, h := s.judge("step "+kind), string(f.Own), s.replay()
+	state, _ := s.state(f.Now)
+	did := func(kind string) bool { _, done := h.did[kind][own]; return done }
+	begun := in(state, moving) && state != "applied-provisionally"
+	over := in(state, []string{"terminated", "cancelled"})
+	open := h.open(own)
+	v.must("life", s.party(f.Own), "none")
+	v.must("authorities", !f.Person.Left && in(act.Signing, f.Person.Offices), "a person with the office 'sign' does it")
+	const next, shows = "'entente pacts' shows whose step is next", "'entente pacts' shows the pact's state"
+	switch kind {
+	case "initialled", "approved":
+		v.must("life", !begun && !over && !did(kind), "none is needed")
+	case "signed":
+		v.must("life", !begun && !over && !did("signed"), next)
+		v.arranged(f, books)
+	case "notified":
+		v.must("life", !begun && !over && did("signed") && !did("notified"), next)
+	case "cancelled":
+		v.must("life", !begun && !over, "give notice instead")
+	case "notice":
+		v.must("life", begun && open == nil, shows)
+	case "notice-suspended":
+		v.must("life", in(state, moving) && open != nil && open.suspended.IsZero(), shows)
+	case "notice-withdrawn":
+		v.must("life", in(state, moving) && open != nil, shows)
+	case "read":
+		v.must("life", in(state, moving), "none is needed")
+	default:
+		v.must("life", false, "'entente pact --help' lists the steps")
 	}
-	return often(w, own[w.IntN(len(own))], act.Mark{Party: q, Text: "unheard of"}, x.p.Table[w.IntN(len(x.p.Table))].Mark)
+	return v.ruled([]string{"life"}, nil, false)
 }
 
-func (w *world) party(x *text) act.Party { return x.p.Parties[w.IntN(len(x.p.Parties))].ID }
-
-func (w *world) manifest(x *text) act.Manifest {
-	o := w.party(x)
-	var to []act.Party
-	for range often(w, 1, 0, 2) {
-		to = append(to, often(w, w.party(x), "ZZ"))
-	}
-	m := act.Manifest{Number: "KR-2016-7Q4K-M2XT", Pact: x.p.ID, Kind: oneOf(w, "report", "imagery"), Subject: often(w, x.p.Subjects[w.IntN(len(x.p.Subjects))], "fish"), Form: often(w, x.p.Forms[w.IntN(len(x.p.Forms))], "rumour"),
-		Purpose: w.purpose(x), Mark: w.mark(x, o), Originator: o, Origins: []act.Party{o}, Recipients: to, Made: act.MomentOf(often(w, epoch, w.moment()))}
-	if w.IntN(5) == 0 {
-		m.Origins = append(m.Origins, oneOf(w, w.party(x), "ZZ"))
-	}
-	if w.IntN(8) == 0 {
-		at := act.MomentOf(w.moment())
-		m.Review = &at
-	}
-	if w.IntN(4) == 0 {
-		for range 1 + w.IntN(2) {
-			m.Lineage = append(m.Lineage, act.Lineage{Of: w.number(m.Origins[w.IntN(len(m.Origins))]), How: "excerpt"})
-		}
-	}
-	if w.IntN(6) == 0 {
-		m.Caveats = []string{"no copy"}
-	}
-	return m
-}
-
-// number is one of two of a party's.
-func (w *world) number(o act.Party) act.Number {
-	return act.Number(o) + oneOf[act.Number](w, "-2016-AAAA-AAAA", "-2016-BBBB-BBBB")
-}
-
-func (w *world) purpose(x *text) string {
-	return often(w, x.p.Purposes[w.IntN(len(x.p.Purposes))].ID, "gain")
-}
-
-func (w *world) person(x *text, own act.Party) act.Person {
-	p := act.Person{Name: often(w, "kim", ""), Clearance: w.mark(x, own).Text, Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment())), Briefed: often(w, true, false), Facility: often(w, "hq", ""), Left: often(w, false, true),
-		Offices: often(w, []act.Office{act.Releasing, act.Reading, act.Registry}, nil, []act.Office{act.Reading})}
-	for range often(w, 1, 0, 2) {
-		n := act.Need{Pact: often(w, x.p.ID, "another"), Purposes: []string{w.purpose(x)}}
-		for _, q := range x.p.Purposes {
-			if w.IntN(3) > 0 {
-				n.Purposes = append(n.Purposes, q.ID)
+// arranged: an implementing arrangement widens none of the pacts above it, which are in force.
+func (v *verdict) arranged(f ruling.PactFacts, books map[any]*slow) {
+	for _, id := range v.s.list("relation.implements") {
+		var above *slow
+		for _, p := range f.Above {
+			if above == nil && books[p].text("pact", "") == id {
+				above = books[p]
 			}
 		}
-		p.Needs = append(p.Needs, n)
+		v.citing("no pact", "arrangements", above != nil, "conclude that pact first")
+		if above == nil {
+			continue
+		}
+		article := "implementing arrangements"
+		for _, a := range above.maps("articles") {
+			if strings.ToLower(fmt.Sprint(a["title"].(map[string]any)["en"])) == article {
+				article = fmt.Sprintf("Article %d", a["number"])
+			}
+		}
+		v.citing(article, "arrangements", !v.s.widens(above), "an arrangement may narrow only: leave it out, or have the pact amended")
 	}
-	return p
 }
 
-func (w *world) consents(x *text, m act.Manifest) (all []product.Consent) {
-	for range w.IntN(3) {
-		number := often(w, m.Number, w.number(oneOf(w, m.Origins...)))
-		if len(m.Lineage) > 0 {
-			number = oneOf(w, number, m.Lineage[0].Of)
-		}
-		c := act.Consent{Number: number, Deed: oneOf(w, "pass-on", "pass-on", "purpose", "copy", "translate", "extract"), Purpose: often(w, m.Purpose, "gain"), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment())), Uses: 1}
-		if c.Deed == "pass-on" {
-			c.Recipient = oneOf(w, append([]act.Party{"ZZ", "YY"}, m.Recipients...)...)
-		}
-		all = append(all, product.Consent{Consent: c, By: oneOf(w, m.Origins...), Given: act.MomentOf(epoch.AddDate(-1, 0, 0)), Used: often(w, 0, 1), Withdrawn: often(w, false, true)})
+// widens says whether this text allows anything that the one above does not.
+func (s *slow) widens(up *slow) bool {
+	higher := func(path string, from ...string) bool {
+		return slices.Index(from, s.text(path, from[0])) > slices.Index(from, up.text(path, from[0]))
 	}
-	return all
+	rows := func(x *slow) (all []string) {
+		for _, r := range x.maps("markings") {
+			all = append(all, fmt.Sprint(r["rank"], r["term"], r["party"], r["mark"], r["from"], r["to"]))
+		}
+		return all
+	}
+	reads := func(x *slow) bool { yes, _ := x.get("hub.reads").(bool); return yes }
+	further := false // some way carries more, or some mark reaches further
+	channels := s.mapping("channels")
+	for _, a := range s.ids("parties") {
+		for _, b := range s.ids("parties") {
+			for c := range channels {
+				further = further || a != b && s.limit(act.Party(a), act.Party(b), c) > up.limit(act.Party(a), act.Party(b), c)
+			}
+		}
+	}
+	for rank := range 17 {
+		for _, standing := range []string{"organisation", "clients", "community", "public"} {
+			further = further || s.reaches(rank, standing) && !up.reaches(rank, standing)
+		}
+	}
+	// later: asked for only from a higher term on, or never.
+	later := func(path string, otherwise int) bool {
+		rank := func(x *slow) int {
+			switch t := x.text(path, ""); {
+			case t == "none":
+				return 99
+			case t == "" && otherwise > 0:
+				return otherwise
+			}
+			return x.from(path)
+		}
+		return rank(s) > rank(up)
+	}
+	limit := func(x *slow) int {
+		if n := x.number("copying.limit"); n > 0 {
+			return n
+		}
+		return 1 << 20
+	}
+	methods := up.list("destruction.methods")
+	provisional, early := s.date(s.get("life.provisional"))
+	before, also := up.date(up.get("life.provisional"))
+	possible := func(x *slow) bool { yes, _ := x.get("incidents.possible").(bool); return yes }
+	lost := func(clause string) bool { return up.kept(clause) && !s.kept(clause) }
+	modes := []string{"consent", "minimum", "free"}
+	freer := func(path string) bool {
+		was, is := up.text(path, "consent"), s.text(path, "consent")
+		return was == "forbidden" && is != was || is != "forbidden" && slices.Index(modes, is) > slices.Index(modes, was)
+	}
+	return !within(s.ids("parties"), up.ids("parties")) || !within(s.list("subjects"), up.list("subjects")) || !within(s.list("forms"), up.list("forms")) || !within(s.ids("purposes"), up.ids("purposes")) ||
+		reads(s) && !(reads(up) && s.text("hub.party", "") == up.text("hub.party", "")) ||
+		!within(rows(s), rows(up)) || s.from("floor") < up.from("floor") || s.from("ceiling") > up.from("ceiling") ||
+		further || higher("third-party.release", "consent", "audience") || !within(up.list("third-party.counts"), s.list("third-party.counts")) ||
+		higher("use", "bound", "framework", "free") || higher("contractors.allowed", "forbidden", "conditions") ||
+		later("clearance-from", 0) || later("receipts.from", 0) || s.number("receipts.hours") > up.number("receipts.hours") ||
+		freer("copying.copies") || freer("copying.translations") || freer("copying.extracts") || later("copying.consent-from", 98) || limit(s) > limit(up) ||
+		len(methods) > 0 && (len(s.list("destruction.methods")) == 0 || !within(s.list("destruction.methods"), methods)) || s.number("destruction.witnesses") < up.number("destruction.witnesses") ||
+		s.number("incidents.within-hours") > up.number("incidents.within-hours") || possible(up) && !possible(s) ||
+		early && (!also || provisional.Before(before)) || lost("assurance") || lost("review") || lost("accreditation") || !up.kept("standing-authority") && s.kept("standing-authority")
 }
 
-func (w *world) now() time.Time { return often(w, epoch.AddDate(0, 0, w.IntN(30)), w.moment()) }
-
-func (w *world) reading(x *text, l pact.Life) ruling.ReadFacts {
-	m := w.manifest(x)
-	f := ruling.ReadFacts{Pact: x.p, Life: l, Own: w.party(x), Manifest: m, Consents: w.consents(x, m), Purpose: often(w, m.Purpose, w.purpose(x)), Now: w.now()}
-	f.Person = w.person(x, f.Own)
-	f.Custody = product.Custody{Received: often(w, map[act.Party]product.Receipt{f.Own: {}}, nil)}
-	if w.IntN(10) == 0 {
-		at := act.MomentOf(w.moment())
-		f.Custody.Reviewed = &at
-	}
-	if w.IntN(10) == 0 {
-		f.Custody.Refused = map[act.Party]product.Refusal{f.Own: {}}
-	}
-	if w.IntN(10) == 0 {
-		f.Custody.Destroyed = map[act.Party]*act.Certificate{f.Own: {}}
-	}
-	if w.IntN(6) == 0 {
-		f.Custody.Reclassified = []product.Remark{{Mark: w.mark(x, m.Originator), At: act.MomentOf(w.moment())}}
-	}
-	return f
-}
-
-// TestSlow compares the two evaluators on drawn cases: 100,000, or as many as
-// ENTENTE_CASES says.
-func TestSlow(t *testing.T) {
-	cases := 100_000
-	if n, err := strconv.Atoi(os.Getenv("ENTENTE_CASES")); err == nil {
-		cases = n
-	}
-	if testing.Short() {
-		cases = 5000
-	}
-	w := newWorld(t, 1)
-	allowed, cited := map[string]int{}, map[string]int{}
-	for i := range cases {
-		x := &w.texts[w.IntN(len(w.texts))]
-		l, events := w.life(x)
-		s := x.slow
-		s.events = events
-		var fast ruling.Ruling
-		var want verdict
-		deed := oneOf(w, "release", "release", "read", "pass-on", "copy", "translate", "extract", "show", "review", "downgrade", "destroy")
-		var facts any
-		switch deed {
-		case "release":
-			m := w.manifest(x)
-			f := ruling.ReleaseFacts{Pact: x.p, Life: l, Own: often(w, m.Originator, w.party(x)), Manifest: m, Officer: w.person(x, m.Originator), Notified: often(w, true, false), Consents: w.consents(x, m),
-				Channel: often(w, "electronic", "courier", "hub", "pigeon"), Now: w.now(), Drafter: often(w, "", "lee", "kim")}
-			for _, to := range m.Recipients {
-				if x.p.Has(to) && w.IntN(3) > 0 {
-					f.Assured = append(f.Assured, product.Assurance{Assurance: act.Assurance{Mark: w.mark(x, to), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment()))}, By: often(w, to, "ZZ"), Given: act.MomentOf(epoch.AddDate(-1, 0, 0))})
-				}
-			}
-			for range w.IntN(3) {
-				f.Accredited = append(f.Accredited, product.Accreditation{Accreditation: act.Accreditation{Channel: often(w, f.Channel, "courier"), Mark: w.mark(x, m.Originator), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment()))}, Given: act.MomentOf(often(w, epoch.AddDate(-1, 0, 0), w.moment()))})
-			}
-			if w.IntN(5) == 0 {
-				f.Hub = ruling.Hub{Party: oneOf(w, w.party(x), "ZZ"), Reads: w.IntN(2) == 0}
-			}
-			if w.IntN(5) == 0 {
-				f.Mandate = &product.Mandate{Mandate: act.Mandate{Pact: x.p.ID, Kind: often(w, m.Kind, "rumour"), Subject: m.Subject, Purpose: m.Purpose, Mark: w.mark(x, m.Originator), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment()))},
-					Given: act.MomentOf(epoch.AddDate(-1, 0, 0)), Withdrawn: often(w, false, true)}
-			}
-			fast, want, facts = ruling.Release(&f), s.release(&f), f
-		case "read":
-			f := w.reading(x, l)
-			fast, want, facts = ruling.Read(&f), s.read(&f), f
-		default:
-			f := ruling.DoFacts{ReadFacts: w.reading(x, l), Deed: deed, Recipient: oneOf[act.Party](w, "ZZ", "ZZ", "YY", w.party(x), ""), Standing: oneOf(w, "", "recipients", "organisation", "clients", "community", "public"),
-				Copies: w.IntN(4), Method: oneOf(w, "burn", "shred", "erase", "prayer"), Witnesses: w.IntN(3)}
-			f.Mark = w.mark(x, f.Manifest.Originator)
-			if w.IntN(8) > 0 {
-				approved, ended := w.mark(x, f.Own), act.MomentOf(w.moment())
-				f.Visitor, f.Visit = often(w, "lee", "kim"), &product.Visit{Visit: act.Visit{Visitors: []string{"lee", "park"}, From: act.MomentOf(epoch.AddDate(-1, 0, 0)), Until: act.MomentOf(often(w, epoch.AddDate(5, 0, 0), w.moment()))},
-					Pact: often(w, x.p.ID, "another"), By: w.party(x), Host: often(w, f.Own, "ZZ"), Approved: often(w, &approved, nil), Ended: often(w, nil, &ended)}
-			}
-			if deed == "downgrade" {
-				f.Own = often(w, f.Manifest.Originator, f.Own)
-			}
-			fast, want, facts = ruling.Do(&f), s.do(&f), f
-		}
-		got := verdict{}
-		if !fast.Allowed {
-			for _, b := range fast.Because {
-				got[b.Article] = true
-				cited[b.Article]++
-			}
-		} else {
-			allowed[deed]++
-		}
-		if !maps.Equal(got, want) {
-			t.Fatalf("case %d, %s under %s: ruled %v (%s), slowly %v\n%+v\n%+v", i, deed, x.p.ID, got, fast, want, facts, events)
+// spends: of each party's approvals of one product for one recipient, the first that stands.
+func spends(all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
+	fits := those(all, func(c product.Consent) bool {
+		return in(c.Recipient, to) && standing(c, deed, c.Recipient, purpose, now)
+	})
+	for i, c := range fits {
+		if !some(fits[:i], func(b product.Consent) bool {
+			return b.By == c.By && b.Recipient == c.Recipient && b.Number == c.Number
+		}) {
+			spent = append(spent, c.Act)
 		}
 	}
-	t.Logf("%d cases, %d pacts; allowed %v; articles cited %d", cases, len(w.texts), allowed, len(cited))
-	for _, deed := range []string{"release", "read", "pass-on", "copy", "translate", "extract", "show", "review", "downgrade", "destroy"} {
-		if allowed[deed]*4000 < cases {
-			t.Errorf("%s was allowed only %d times: the cases do not reach", deed, allowed[deed])
-		}
-	}
+	return spent
 }
