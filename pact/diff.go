@@ -82,15 +82,15 @@ func Widens(a, b *Pact) (all []Change) {
 	}
 	// Ways are compared by what each carries in the end: legs where there were none narrow.
 	for i := range b.Parties {
-		for j := range b.Parties {
+		for j := range i {
 			for _, c := range sorted(b.Channels) {
-				from, to := b.Parties[i].ID, b.Parties[j].ID
-				if i == j || !a.Has(from) || !a.Has(to) {
-					continue
+				x, y := b.Parties[j].ID, b.Parties[i].ID
+				if !a.Has(x) || !a.Has(y) {
+					continue // a party more, which is told above
 				}
-				old, was := a.Limit(from, to, c)
-				if now, is := b.Limit(from, to, c); is && (!was || now > old) {
-					all = append(all, Change{Key: "way to " + string(to) + " by " + c, For: from, Old: a.Table.Term(old), New: "up to " + b.Table.Term(now), Effect: "wider"})
+				old, was := a.Limit(x, y, c)
+				if now, is := b.Limit(x, y, c); is && (!was || now > old) {
+					all = append(all, Change{Key: fmt.Sprintf("%s between %s and %s", c, x, y), Old: a.Table.Term(old), New: "up to " + b.Table.Term(now), Effect: "wider"})
 				}
 			}
 		}

@@ -21,6 +21,7 @@ import (
 type world struct {
 	*rand.Rand
 	careful bool        // facts are spoilt seldom, so that deeds are allowed
+	turning bool        // most happens when the state of the pact turns
 	moments []time.Time // that stand in the facts: what changes, changes there
 }
 
@@ -28,10 +29,9 @@ func newWorld(seed uint64) *world { return &world{Rand: rand.New(rand.NewPCG(see
 
 // text is a pact's text, as both evaluators read it.
 type text struct {
-	p      *pact.Pact
-	slow   *slow
-	source []byte
-	above  *text // of an arrangement: what it implements
+	p     *pact.Pact
+	slow  *slow
+	above *text // of an arrangement: what it implements
 }
 
 // texts are the shipped pacts, many mutants of each, and arrangements under some of them.
@@ -39,8 +39,9 @@ var texts = sync.OnceValue(func() (all []*text) {
 	w := newWorld(1)
 	for _, id := range pact.Templates() {
 		source, _ := pact.Template(id)
+		plain := parsed(source)
 		for n := range 30 {
-			doc := parsed(source)
+			doc := copied(plain).(map[string]any)
 			for range min(n, 1+w.IntN(6)) {
 				w.mutate(doc)
 			}
@@ -50,7 +51,7 @@ var texts = sync.OnceValue(func() (all []*text) {
 			}
 			all = append(all, x)
 			for range 1 + n%2 {
-				child := parsed(x.source)
+				child := copied(x.slow.doc).(map[string]any)
 				child["pact"] = string(id) + "-arrangement"
 				relation, _ := child["relation"].(map[string]any)
 				if relation = maps.Clone(relation); relation == nil {
@@ -99,9 +100,28 @@ func read(doc map[string]any) *text {
 	if len(problems) > 0 {
 		return nil
 	}
-	x := &text{p: p, slow: &slow{doc: parsed(b)}, source: b}
+	x := &text{p: p, slow: &slow{doc: copied(doc).(map[string]any)}}
 	x.slow.read()
 	return x
+}
+
+// copied is a plain text that may be changed.
+func copied(v any) any {
+	switch x := v.(type) {
+	case map[string]any:
+		m := map[string]any{}
+		for k, v := range x {
+			m[k] = copied(v)
+		}
+		return m
+	case []any:
+		all := make([]any, len(x))
+		for i := range x {
+			all[i] = copied(x[i])
+		}
+		return all
+	}
+	return v
 }
 
 // plainDates spells dates as the texts do.
@@ -316,7 +336,7 @@ func (w *world) since() act.Moment { return w.at(often(w, epoch.AddDate(-1, 0, 0
 
 // now is a day of September 2022, some moment, or one at which the facts change.
 func (w *world) now() time.Time {
-	if w.IntN(5) == 0 && len(w.moments) > 0 {
+	if (w.turning || w.IntN(5) == 0) && len(w.moments) > 0 {
 		return w.moments[w.IntN(len(w.moments))].Add(time.Duration(w.IntN(3)-1) * time.Millisecond)
 	}
 	return often(w, epoch.AddDate(0, 0, w.IntN(30)), w.moment())
@@ -351,7 +371,7 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 		q := x.p.Parties[i].ID
 		var own []act.Act
 		n := w.IntN(4)
-		if w.careful && w.IntN(4) > 0 {
+		if w.careful && !w.turning && w.IntN(4) > 0 {
 			n = 0
 		}
 		for range n {
@@ -442,7 +462,7 @@ func (w *world) manifest(x *text) act.Manifest {
 		m.Origins = append(m.Origins, q)
 	}
 	if w.IntN(8) == 0 {
-		at := w.until()
+		at := w.at(oneOf(w, epoch.AddDate(5, 0, 0), w.moment()))
 		m.Review = &at
 	}
 	if w.IntN(4) == 0 {
@@ -642,7 +662,7 @@ func (w *world) reading(x *text, l pact.Life) ruling.ReadFacts {
 	f.Person = w.person(x, f.Own)
 	f.Custody = product.Custody{Received: often(w, map[act.Party]product.Receipt{f.Own: {}}, nil)}
 	if w.IntN(10) == 0 {
-		at := w.until()
+		at := w.at(oneOf(w, epoch.AddDate(5, 0, 0), w.moment()))
 		f.Custody.Reviewed = &at
 	}
 	if w.seldom() {

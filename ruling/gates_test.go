@@ -107,22 +107,34 @@ func TestSteps(t *testing.T) {
 }
 
 // TestDerivedPurpose: what is made from a product keeps its purpose (R15), unless
-// its originator approved another.
+// each of its origins approved another (R14).
 func TestDerivedPurpose(t *testing.T) {
+	use := func(by act.Party, n act.Number) []product.Consent {
+		return []product.Consent{{Consent: act.Consent{Number: n, Deed: "purpose", Purpose: "threat-assessment", Until: until, Uses: 1}, By: by, Given: act.MomentOf(now)}}
+	}
 	for what, x := range map[string]struct {
 		purpose string
+		holds   []act.Party // the origins of what it is made from
 		consent []product.Consent
 		ok      bool
 	}{
-		"the same":    {"threat-assessment", nil, true},
-		"another":     {"missile-warning", nil, false},
-		"approved":    {"missile-warning", []product.Consent{{Consent: act.Consent{Number: "JP-2016-AAAA-AAAA", Deed: "purpose", Purpose: "threat-assessment", Until: until, Uses: 1}, By: "JP", Given: act.MomentOf(now)}}, true},
-		"for another": {"missile-warning", []product.Consent{{Consent: act.Consent{Number: "JP-2016-BBBB-BBBB", Deed: "purpose", Purpose: "threat-assessment", Until: until, Uses: 1}, By: "JP", Given: act.MomentOf(now)}}, false},
+		"the same":                {"threat-assessment", []act.Party{"JP"}, nil, true},
+		"another":                 {"missile-warning", []act.Party{"JP"}, nil, false},
+		"approved":                {"missile-warning", []act.Party{"JP"}, use("JP", "JP-2016-AAAA-AAAA"), true},
+		"for another":             {"missile-warning", []act.Party{"JP"}, use("JP", "JP-2016-BBBB-BBBB"), false},
+		"of a third in it, by it": {"missile-warning", []act.Party{"JP", "US"}, append(use("JP", "JP-2016-AAAA-AAAA"), use("US", "JP-2016-AAAA-AAAA")...), true},
+		"of a third, by one":      {"missile-warning", []act.Party{"JP", "US"}, use("JP", "JP-2016-AAAA-AAAA"), false},
+		"of a third, the same":    {"threat-assessment", []act.Party{"JP", "US"}, nil, true},
 	} {
 		r := released(t, func(f *ruling.ReleaseFacts) {
 			m := manifest()
-			m.Number, m.Originator, m.Origins, m.Recipients, m.Purpose = "JP-2016-AAAA-AAAA", "JP", []act.Party{"JP"}, []act.Party{"KR"}, x.purpose
-			f.Manifest.Origins, f.Consents = []act.Party{"JP", "KR"}, x.consent
+			m.Number, m.Originator, m.Origins, m.Recipients, m.Purpose = "JP-2016-AAAA-AAAA", "JP", x.holds, []act.Party{"KR"}, x.purpose
+			f.Manifest.Origins, f.Manifest.Recipients, f.Consents = append([]act.Party{"KR"}, x.holds...), []act.Party{"JP"}, x.consent
+			for _, o := range x.holds { // to pass it on, each agreed
+				c := use(o, f.Manifest.Number)[0]
+				c.Deed, c.Recipient = "pass-on", "JP"
+				f.Consents = append(f.Consents, c)
+			}
 			f.Sources = []ruling.Source{{Pact: f.Pact, Manifest: m, Mark: act.Mark{Party: "JP", Text: "極秘"}, On: m.Made.Time}}
 		})
 		if r.Allowed != x.ok {
@@ -135,6 +147,18 @@ func TestDerivedPurpose(t *testing.T) {
 // implements, and refused with each term that it widens (R12, article 5).
 func TestImplements(t *testing.T) {
 	p, _ := shipped(t)
+	later := *p
+	if later.Terms.Provisional = now; len(pact.Widens(&later, p)) > 0 || len(pact.Widens(p, &later)) != 1 {
+		t.Error("applied provisionally, or not")
+	}
+	sooner := later
+	if sooner.Terms.Provisional = now.AddDate(0, 0, -1); len(pact.Widens(&later, &sooner)) != 1 || len(pact.Widens(&sooner, &later)) > 0 {
+		t.Error("applied provisionally from an earlier day")
+	}
+	free := *p
+	if free.Destroy.Methods = nil; len(pact.Widens(&free, p)) > 0 {
+		t.Error("means of destruction where there were any narrow")
+	}
 	widens := func(change func(*pact.Pact)) ruling.Ruling {
 		child := *p
 		child.ID, child.Relation.Implements = "kr-jp-arrangement", []act.PactID{p.ID}
@@ -152,6 +176,30 @@ func TestImplements(t *testing.T) {
 		"no clearance":       {func(c *pact.Pact) { c.Cleared = 0 }, "clearance never"},
 		"a freer use":        {func(c *pact.Pact) { c.Use = "free" }, "use free"},
 		"under another pact": {func(c *pact.Pact) { c.Relation.Implements = []act.PactID{"us-jp-2007"} }, "not in force here"},
+		"a mark that ranks lower": {func(c *pact.Pact) {
+			c.Table = slices.Clone(c.Table)
+			c.Table[0].Rank, c.Table[0].Term = 1, "CONFIDENTIAL"
+		}, "CONFIDENTIAL, rank 1"},
+		"a mark that ranks higher, and those cleared for it": {func(c *pact.Pact) {
+			c.Table = slices.Clone(c.Table)
+			c.Table[3].Rank, c.Table[3].Term = 2, "SECRET"
+		}, "SECRET, rank 2"},
+		"terms in another order": {func(c *pact.Pact) {
+			c.Table = slices.Clone(c.Table)
+			for i := range c.Table {
+				c.Table[i].Rank = 3 - c.Table[i].Rank
+			}
+		}, "CONFIDENTIAL, rank 2"},
+		"fewer means of destruction": {func(c *pact.Pact) { c.Destroy.Methods = c.Destroy.Methods[:1] }, ""},
+		"any means of destruction":   {func(c *pact.Pact) { c.Destroy.Methods = nil }, "any means"},
+		"legs where there were none": {func(c *pact.Pact) {
+			c.Legs = []pact.Leg{{Between: [2]act.Party{"JP", "KR"}, Ceiling: 1, Channels: []string{"courier"}}}
+		}, ""},
+		"a channel more":                {func(c *pact.Pact) { c.Channels = map[string]int{"electronic": 2, "courier": 2, "oral": 1} }, "oral between KR and JP"},
+		"more time for a receipt":       {func(c *pact.Pact) { c.Receipt.Within *= 2 }, "time for a receipt"},
+		"a hub that cannot read":        {func(c *pact.Pact) { c.Hub.Party = "JP" }, ""},
+		"a hub that reads":              {func(c *pact.Pact) { c.Hub = pact.Hub{Party: "JP", Reads: true} }, "the hub reads"},
+		"applied before it is in force": {func(c *pact.Pact) { c.Terms.Provisional = now }, "applied provisionally"},
 	} {
 		r := widens(x.change)
 		if r.Allowed != (x.says == "") || !strings.Contains(r.String(), x.says) {

@@ -73,6 +73,7 @@ func TestRules(t *testing.T) {
 	}
 	lower := act.Mark{Party: "KR", Text: "군사III급비밀"}
 	wants := variant(t, "clauses: [channels]", "clauses: [channels, accreditation]")
+	gone := variant(t, "mark: 군사III급비밀, roman: Gunsa III-geup Bimil, from: 2016-11-23}", "mark: 군사III급비밀, roman: Gunsa III-geup Bimil, from: 2016-11-23, to: 2016-12-01}")
 	accreditation := func() product.Accreditation {
 		return product.Accreditation{Accreditation: act.Accreditation{Channel: "electronic", Mark: act.Mark{Party: "KR", Text: "군사II급비밀"}, Until: until}, Given: act.MomentOf(now)}
 	}
@@ -159,7 +160,11 @@ func TestRules(t *testing.T) {
 		"R17": {{"a hub that reads", !released(t, func(f *ruling.ReleaseFacts) { f.Hub = ruling.Hub{Party: "US", Reads: true} }).Allowed}, {"a hub that cannot", released(t, func(f *ruling.ReleaseFacts) { f.Hub = ruling.Hub{Party: "US"} }).Allowed}},
 		"R18": {{"received is never easier to read than own", received(t)}},
 		"R19": {{"every copy follows", remarked(t, p)}},
-		"R20": {{"overdue", !opened(t, func(f *ruling.ReadFacts) { m := act.MomentOf(now); f.Manifest.Review = &m }).Allowed}, {"kept", opened(t, func(f *ruling.ReadFacts) { m := act.MomentOf(now); f.Manifest.Review, f.Custody.Reviewed = &m, &until }).Allowed}},
+		"R20": {{"overdue", !opened(t, func(f *ruling.ReadFacts) { m := act.MomentOf(now); f.Manifest.Review = &m }).Allowed}, {"kept", opened(t, func(f *ruling.ReadFacts) { m := act.MomentOf(now); f.Manifest.Review, f.Custody.Reviewed = &m, &until }).Allowed},
+			{"a review rests on its article, and wants no certificate", func() bool {
+				r := done(t, "review", func(f *ruling.DoFacts) { f.Person.Offices = []act.Office{act.Registry} })
+				return r.Allowed && r.Because[0].Article == "Article 6" && r.Duties == nil
+			}()}},
 		"R21": {{"who has, how many", inventory()}},
 		"R22": {{"all five", opened(t, func(*ruling.ReadFacts) {}).Allowed}, {"no register", !opened(t, func(f *ruling.ReadFacts) { f.Person.Facility = "" }).Allowed}, {"not briefed", !opened(t, func(f *ruling.ReadFacts) { f.Person.Briefed = false }).Allowed}, {"clearance alone", !opened(t, func(f *ruling.ReadFacts) { f.Person.Needs = nil }).Allowed}},
 		"R23": {{"administrator", !opened(t, func(f *ruling.ReadFacts) { f.Person.Offices = []act.Office{act.Administering} }).Allowed}},
@@ -181,7 +186,10 @@ func TestRules(t *testing.T) {
 		"R37": {{"a pact that asks for it", !released(t, func(f *ruling.ReleaseFacts) { f.Pact = wants }).Allowed}, {"a pact that does not", released(t, func(*ruling.ReleaseFacts) {}).Allowed},
 			{"accredited", accredited(wants, func(*product.Accreditation) {})}, {"ended", !accredited(wants, func(a *product.Accreditation) { a.Until = act.MomentOf(now) })},
 			{"to a lower level", !accredited(wants, func(a *product.Accreditation) { a.Mark = lower })}, {"another channel", !accredited(wants, func(a *product.Accreditation) { a.Channel = "courier" })},
-			{"lapsed binds all pacts", !accredited(p, func(a *product.Accreditation) { a.Until = act.MomentOf(now) })}, {"another channel binds none", accredited(p, func(a *product.Accreditation) { a.Channel = "courier" })},
+			{"lapsed binds all pacts", !accredited(p, func(a *product.Accreditation) { a.Until = act.MomentOf(now) })}, {"lapsed in a mark that has left the table", !accredited(gone, func(a *product.Accreditation) {
+				a.Mark, a.Given, a.Until = lower, act.MomentOf(now.AddDate(0, 0, -20)), act.MomentOf(now)
+			})},
+			{"another channel binds none", accredited(p, func(a *product.Accreditation) { a.Channel = "courier" })},
 			{"accepted by now", accepts(accreditation)}, {"not when it lapsed since", !accepts(func() product.Accreditation {
 				a := accreditation()
 				a.Until = act.MomentOf(now.Add(time.Minute))
@@ -206,7 +214,7 @@ func TestRules(t *testing.T) {
 				f.Life, f.Now = step(life, act.PactNotice, "KR", now), day(2018, 1, 1)
 				f.Person.Offices, f.Method = []act.Office{act.Registry}, "erase"
 			}).Allowed}},
-		"R58":                {{"one signature", p.Phase(step(pact.Life{}, act.PactSigned, "KR", now), now) == pact.Signed}, {"a stranger's notice", ruling.Pact(ruling.PactFacts{Pact: p, Life: life, Own: "US", Step: act.PactNotice, Person: act.Person{Name: "x", Offices: []act.Office{act.Signing}}, Now: now}).Allowed == false}},
+		"R58":                {{"one signature", p.Phase(step(pact.Life{}, act.PactSigned, "KR", now), now) == pact.Signed}, {"a step under no pact", !ruling.Pact(ruling.PactFacts{Own: "KR", Step: act.PactSigned, Now: now}).Allowed}, {"a stranger's notice", ruling.Pact(ruling.PactFacts{Pact: p, Life: life, Own: "US", Step: act.PactNotice, Person: act.Person{Name: "x", Offices: []act.Office{act.Signing}}, Now: now}).Allowed == false}},
 		"standing authority": {{"covered: no second person", func() bool { r := mandate(func(*product.Mandate) {}); return r.Allowed && !r.SecondPerson }()}, {"no second person to its own giver", mandate(func(d *product.Mandate) { d.By = "duty@CERT-A" }).SecondPerson}, {"above it", !mandate(func(d *product.Mandate) { d.Mark.Text = "TLP:CLEAR" }).Allowed}, {"ended", !mandate(func(d *product.Mandate) { d.Until = d.Given }).Allowed}, {"withdrawn", !mandate(func(d *product.Mandate) { d.Withdrawn = true }).Allowed}},
 	}
 	for n := 1; n <= 58; n++ {

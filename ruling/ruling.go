@@ -364,6 +364,9 @@ func (g *gates) accredited(all []product.Accreditation, channel string, rank int
 	for i := range all {
 		a := &all[i]
 		most, known := g.p.Table.Rank(a.Mark, now)
+		if !known { // a mark that has left the table does not let go of what lapsed under it
+			most, known = g.p.Table.Rank(a.Mark, a.Given.Time)
+		}
 		if a.Channel != channel || !known {
 			continue
 		}

@@ -554,9 +554,15 @@ func (v *verdict) cleared(p act.Person, own act.Party, rank int, now time.Time, 
 // accredited: what was entered for the channel, in words that this pact knows, must
 // cover the rank; what a pact asks for must have been entered.
 func (v *verdict) accredited(all []product.Accreditation, channel string, rank int, now time.Time) {
-	entered := those(all, func(a product.Accreditation) bool { return a.Channel == channel && v.s.rank(a.Mark, now) >= 0 })
+	most := func(a product.Accreditation) int { // by its mark, as it stands or stood when it was entered
+		if r := v.s.rank(a.Mark, now); r >= 0 {
+			return r
+		}
+		return v.s.rank(a.Mark, a.Given.Time)
+	}
+	entered := those(all, func(a product.Accreditation) bool { return a.Channel == channel && most(a) >= 0 })
 	v.must("accreditation", len(entered) == 0 && !v.s.kept("accreditation") || some(entered, func(a product.Accreditation) bool {
-		return v.s.rank(a.Mark, now) >= rank && !a.Given.After(now) && a.Until.After(now)
+		return most(a) >= rank && !a.Given.After(now) && a.Until.After(now)
 	}), "have the system accredited anew, and enter it: 'entente accredit'")
 }
 
