@@ -22,6 +22,7 @@ type world struct {
 	*rand.Rand
 	careful bool        // facts are spoilt seldom, so that deeds are allowed
 	turning bool        // most happens when the state of the pact turns
+	began   []time.Time // moments from which something counts
 	moments []time.Time // that stand in the facts: what changes, changes there
 }
 
@@ -303,7 +304,7 @@ func (w *world) legs(doc map[string]any, term func() any) {
 	for i := range parties {
 		for j := range i {
 			leg := map[string]any{"between": []any{parties[j].(map[string]any)["id"], parties[i].(map[string]any)["id"]}, "ceiling": oneOf(w, doc["ceiling"], term())}
-			for c := range doc["channels"].(map[string]any) {
+			for _, c := range slices.Sorted(maps.Keys(doc["channels"].(map[string]any))) {
 				if by, _ := leg["channels"].([]any); w.IntN(2) == 0 {
 					leg["channels"] = append(by, c)
 				}
@@ -332,7 +333,13 @@ func (w *world) moment() time.Time {
 
 // until is when something ends: far off, or some time; since is when it began.
 func (w *world) until() act.Moment { return w.at(often(w, epoch.AddDate(5, 0, 0), w.moment())) }
-func (w *world) since() act.Moment { return w.at(often(w, epoch.AddDate(-1, 0, 0), w.moment())) }
+func (w *world) since() act.Moment { return w.from(often(w, epoch.AddDate(-1, 0, 0), w.moment())) }
+
+// from keeps a moment from which something counts.
+func (w *world) from(t time.Time) act.Moment {
+	w.began = append(w.began, t)
+	return w.at(t)
+}
 
 // now is a day of September 2022, some moment, or one at which the facts change.
 func (w *world) now() time.Time {
@@ -344,7 +351,7 @@ func (w *world) now() time.Time {
 
 // text draws a text, and forgets the moments of the case before.
 func (w *world) text() *text {
-	w.moments, w.careful = nil, w.IntN(2) == 0
+	w.moments, w.began, w.careful = nil, nil, w.IntN(2) == 0
 	return texts()[w.IntN(len(texts()))]
 }
 
@@ -355,7 +362,7 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 	if usual {
 		for i := range x.p.Parties {
 			at := epoch.AddDate(-1, 0, w.IntN(20))
-			for _, e := range []act.Act{{Kind: act.PactSigned, At: w.at(at)}, {Kind: act.PactNotified, At: w.at(at.AddDate(0, 0, 3))}} {
+			for _, e := range []act.Act{{Kind: act.PactSigned, At: w.from(at)}, {Kind: act.PactNotified, At: w.from(at.AddDate(0, 0, 3))}} {
 				e.From, e.Body = x.p.Parties[i].ID, act.Step{}
 				events, begun = append(events, e), begun.Apply(e)
 			}
@@ -384,7 +391,7 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 				at = end.Add(time.Duration(w.IntN(3)-1) * time.Millisecond)
 				w.at(end)
 			}
-			a := act.Act{Kind: k, From: q, At: w.at(at), Body: act.Step{}}
+			a := act.Act{Kind: k, From: q, At: w.from(at), Body: act.Step{}}
 			if k == act.PactRead {
 				a.Body = act.Interpretation{Phase: oneOf(w, "terminated", "terminated", "in-force", "notice-suspended")}
 			}
@@ -398,11 +405,14 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 	}
 	for _, e := range events {
 		if e.Kind == act.PactNotice && w.IntN(3) == 0 { // that it came late is told, and decides no ruling
-			l = x.p.Late(l, e.From, e.At, w.party(x), w.at(w.moment()))
+			l = x.p.Late(l, e.From, e.At, w.party(x), w.from(w.moment()))
 		}
 		if end, ok := x.p.TermEnd(l, e.At.Time); ok && e.Kind == act.PactNotice {
 			w.at(end)
 		}
+	}
+	if t, ok := x.p.Since(l); ok {
+		w.from(t)
 	}
 	return l, events
 }
@@ -566,9 +576,9 @@ func (w *world) source(x *text, own act.Party) ruling.Source {
 	return s
 }
 
-func (w *world) release(x *text, l pact.Life) ruling.ReleaseFacts {
+func (w *world) release(x *text, l pact.Life) *ruling.ReleaseFacts {
 	m := w.manifest(x)
-	f := ruling.ReleaseFacts{Pact: x.p, Life: l, Own: often(w, m.Originator, w.party(x)), Officer: w.person(x, m.Originator), Notified: often(w, true, false),
+	f := &ruling.ReleaseFacts{Pact: x.p, Life: l, Own: often(w, m.Originator, w.party(x)), Officer: w.person(x, m.Originator), Notified: often(w, true, false),
 		Channel: w.channel(x), Hub: w.hub(x), Drafter: often(w, "", "lee", "kim"), Blocked: often(w, "", "", "an unknown act"), House: ruling.House{SecondPersonFrom: w.IntN(4)}}
 	if w.IntN(3) == 0 {
 		m.Lineage = nil
@@ -595,7 +605,7 @@ func (w *world) release(x *text, l pact.Life) ruling.ReleaseFacts {
 	f.Manifest = m
 	f.Consents = w.consents(m, m.Purpose, m.Recipients, []string{"pass-on", "pass-on", "purpose", "translate", "extract"}, f.Sources...)
 	if len(f.Sources) > 0 || len(m.Origins) > 1 { // each origin may well have agreed to all of it
-		w.agreed(&f)
+		w.agreed(f)
 	}
 	for _, to := range m.Recipients {
 		if x.p.Has(to) && (w.careful || w.IntN(3) > 0) {
@@ -639,23 +649,23 @@ func (w *world) agreed(f *ruling.ReleaseFacts) {
 	}
 }
 
-func (w *world) accept(x *text, l pact.Life) ruling.AcceptFacts {
+func (w *world) accept(x *text, l pact.Life) *ruling.AcceptFacts {
 	m := w.manifest(x)
 	own := w.party(x)
 	if len(m.Recipients) > 0 && !w.seldom() {
 		own = m.Recipients[w.IntN(len(m.Recipients))]
 	}
-	f := ruling.AcceptFacts{Pact: x.p, Life: l, Own: own, From: often(w, m.Originator, w.party(x)), Manifest: m, Channel: w.channel(x), Hub: w.hub(x), Blocked: often(w, "", "", "an unknown act"), NumberUsed: often(w, false, true),
+	f := &ruling.AcceptFacts{Pact: x.p, Life: l, Own: own, From: often(w, m.Originator, w.party(x)), Manifest: m, Channel: w.channel(x), Hub: w.hub(x), Blocked: often(w, "", "", "an unknown act"), NumberUsed: often(w, false, true),
 		Consents: w.consents(m, m.Purpose, m.Recipients, []string{"pass-on"})}
 	f.Accredited = w.accreditations(x, own, f.Channel)
-	f.Act = act.Act{From: f.From, To: often(w, m.Recipients, append([]act.Party{"ZZ"}, m.Recipients...)), By: often(w, "kim@"+string(m.Originator), ""), Pact: often(w, x.p.ID, "another"), At: w.at(w.now())}
+	f.Act = act.Act{From: f.From, To: often(w, m.Recipients, append([]act.Party{"ZZ"}, m.Recipients...)), By: often(w, "kim@"+string(m.Originator), ""), Pact: often(w, x.p.ID, "another"), At: w.from(w.now())}
 	f.Now = often(w, f.Act.At.Add(time.Duration(w.IntN(1000))*time.Minute), f.Act.At.Add(-24*time.Hour), f.Act.At.Add(-24*time.Hour-time.Millisecond), w.now())
 	return f
 }
 
-func (w *world) reading(x *text, l pact.Life) ruling.ReadFacts {
+func (w *world) reading(x *text, l pact.Life) *ruling.ReadFacts {
 	m := w.manifest(x)
-	f := ruling.ReadFacts{Pact: x.p, Life: l, Own: w.party(x), Manifest: m, Purpose: often(w, m.Purpose, w.purpose(x), w.purpose(x))}
+	f := &ruling.ReadFacts{Pact: x.p, Life: l, Own: w.party(x), Manifest: m, Purpose: often(w, m.Purpose, w.purpose(x), w.purpose(x))}
 	if w.IntN(4) == 0 {
 		f.Purpose = w.purpose(x)
 	}
@@ -679,8 +689,8 @@ func (w *world) reading(x *text, l pact.Life) ruling.ReadFacts {
 	return f
 }
 
-func (w *world) deed(x *text, l pact.Life, deed string) ruling.DoFacts {
-	f := ruling.DoFacts{ReadFacts: w.reading(x, l), Deed: deed, Recipient: often[act.Party](w, "ZZ", "YY", w.party(x), ""), Standing: oneOf(w, "", "recipients", "organisation", "clients", "community", "public"),
+func (w *world) deed(x *text, l pact.Life, deed string) *ruling.DoFacts {
+	f := &ruling.DoFacts{ReadFacts: *w.reading(x, l), Deed: deed, Recipient: often[act.Party](w, "ZZ", "YY", w.party(x), ""), Standing: oneOf(w, "", "recipients", "organisation", "clients", "community", "public"),
 		Copies: w.IntN(4), Method: oneOf(w, "burn", "shred", "erase", often(w, "burn", "prayer")), Witnesses: w.IntN(3), Mark: w.mark(x, w.party(x))}
 	f.Consents = append(f.Consents, w.consents(f.Manifest, f.Purpose, []act.Party{"ZZ", "YY"}, []string{deed, deed, "pass-on", "copy", "translate", "extract"})...)
 	if deed == "downgrade" {
@@ -699,10 +709,10 @@ func (w *world) deed(x *text, l pact.Life, deed string) ruling.DoFacts {
 	return f
 }
 
-func (w *world) visit(x *text, l pact.Life) ruling.VisitFacts {
+func (w *world) visit(x *text, l pact.Life) *ruling.VisitFacts {
 	own := w.party(x)
 	ended := w.at(w.moment())
-	f := ruling.VisitFacts{Pact: x.p, Life: l, Own: own, Mark: w.mark(x, own), Person: w.person(x, own),
+	f := &ruling.VisitFacts{Pact: x.p, Life: l, Own: own, Mark: w.mark(x, own), Person: w.person(x, own),
 		Visit: often(w, &product.Visit{Visit: act.Visit{From: w.since(), Until: w.until()}, Pact: x.p.ID, By: often(w, w.party(x), "ZZ"), Host: often(w, own, "ZZ"), Ended: often(w, nil, &ended)}, nil)}
 	f.Now = w.now()
 	return f
@@ -711,8 +721,8 @@ func (w *world) visit(x *text, l pact.Life) ruling.VisitFacts {
 // steps are what a party may do in a pact's life.
 var steps = []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactNotified, act.PactCancelled, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactRead}
 
-func (w *world) step(x *text, l pact.Life, k act.Kind) ruling.PactFacts {
-	f := ruling.PactFacts{Pact: x.p, Life: l, Own: often(w, w.party(x), "ZZ"), Step: k, Person: w.person(x, w.party(x))}
+func (w *world) step(x *text, l pact.Life, k act.Kind) *ruling.PactFacts {
+	f := &ruling.PactFacts{Pact: x.p, Life: l, Own: often(w, w.party(x), "ZZ"), Step: k, Person: w.person(x, w.party(x))}
 	if x.above != nil {
 		f.Above = append(f.Above, often(w, x.above.p, texts()[w.IntN(len(texts()))].p))
 		f.Above = often(w, f.Above, nil)

@@ -319,34 +319,35 @@ func fields(t reflect.Type, prefix string) (all []string) {
 // permissions are the deeds that a text allows: all that is ruled on but the steps of its life.
 var permissions = []string{"release", "release", "release", "accept", "read", "pass-on", "copy", "translate", "extract", "show", "review", "downgrade", "destroy", "visit"}
 
-// question draws facts for a deed, and rules on them under any text of the pact;
-// what is derived may have come under it too.
-func (w *world) question(x *text, l pact.Life, deed string) func(*pact.Pact) ruling.Ruling {
-	switch deed {
-	case "release":
-		f := w.release(x, l)
-		return func(p *pact.Pact) ruling.Ruling {
-			f := f
-			f.Pact, f.Sources = p, slices.Clone(f.Sources)
-			for i := range f.Sources {
-				if f.Sources[i].Pact == x.p {
-					f.Sources[i].Pact = p
-				}
+// under are facts as they are under another text of the pact x; what is derived may
+// have come under it too.
+func under(p, x *pact.Pact, facts any) any {
+	switch f := facts.(type) {
+	case *ruling.ReleaseFacts:
+		f, all := ptr(*f), slices.Clone(f.Sources)
+		for i := range all {
+			if all[i].Pact == x {
+				all[i].Pact = p
 			}
-			return ruling.Release(&f)
 		}
-	case "accept":
-		f := w.accept(x, l)
-		return func(p *pact.Pact) ruling.Ruling { f.Pact = p; return ruling.Accept(&f) }
-	case "read":
-		f := w.reading(x, l)
-		return func(p *pact.Pact) ruling.Ruling { f.Pact = p; return ruling.Read(&f) }
-	case "visit":
-		f := w.visit(x, l)
-		return func(p *pact.Pact) ruling.Ruling { f.Pact = p; return ruling.Visit(&f) }
+		f.Pact, f.Sources = p, all
+		return f
+	case *ruling.AcceptFacts:
+		f = ptr(*f)
+		f.Pact = p
+		return f
+	case *ruling.ReadFacts:
+		f = ptr(*f)
+		f.Pact = p
+		return f
+	case *ruling.VisitFacts:
+		f = ptr(*f)
+		f.Pact = p
+		return f
 	}
-	f := w.deed(x, l, deed)
-	return func(p *pact.Pact) ruling.Ruling { f.Pact = p; return ruling.Do(&f) }
+	f := ptr(*facts.(*ruling.DoFacts))
+	f.Pact = p
+	return f
 }
 
 // wider says what a ruling allows that another does not.
@@ -431,7 +432,7 @@ func (w *world) narrow(t *testing.T, key string, row tightening, change func(*wo
 			continue // it would be no pact any more
 		}
 		for range 30 {
-			w.moments, w.careful = nil, w.IntN(4) > 0
+			w.moments, w.began, w.careful = nil, nil, w.IntN(4) > 0
 			l, events := w.life(x)
 			if row.quiet {
 				l = pact.Life{}
@@ -445,8 +446,8 @@ func (w *world) narrow(t *testing.T, key string, row tightening, change func(*wo
 			if row.deed != "" && w.IntN(2) == 0 {
 				deed = row.deed
 			}
-			ask := w.question(x, l, deed)
-			wide, narrow := ask(x.p), ask(y.p)
+			facts := w.draw(x, l, deed)
+			wide, narrow := ruled(facts), ruled(under(y.p, x.p, facts))
 			if why := wider(wide, narrow); why != "" {
 				t.Fatalf("%s: %s under %s: %s\n%+v\n%v", key, deed, x.p.ID, why, events, pact.Diff(x.p, y.p))
 			}
@@ -473,14 +474,14 @@ func TestArrangements(t *testing.T) {
 	for range 600 {
 		c := oneOf(w, narrows...)
 		x := c.above
-		under := *c.p
-		under.ID = x.p.ID // so that the same facts can be put to both
+		child := *c.p
+		child.ID = x.p.ID // so that the same facts can be put to both
 		for range 10 {
-			w.moments, w.careful = nil, w.IntN(4) > 0
+			w.moments, w.began, w.careful = nil, nil, w.IntN(4) > 0
 			l, _ := w.life(x)
 			deed := oneOf(w, permissions...)
-			ask := w.question(x, l, deed)
-			if why := wider(ask(x.p), ask(&under)); why != "" {
+			facts := w.draw(x, l, deed)
+			if why := wider(ruled(facts), ruled(under(&child, x.p, facts))); why != "" {
 				t.Fatalf("%s widens nothing: %s: %s\n%v", c.p.ID, deed, why, pact.Diff(x.p, c.p))
 			}
 		}
