@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -400,8 +401,9 @@ func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) ([]Awaited, error) {
 // Asked reads the partners' askings that wait for an answer.
 func (c *Catalogue) Asked(tx *ledger.Tx) ([]Asked, error) { return rows[Asked](tx, tableAsked, "") }
 
-// Consents reads the approvals about a product and those about what it was made of.
-func (c *Catalogue) Consents(tx *ledger.Tx, n act.Number, of ...act.Lineage) ([]product.Consent, error) {
+// Consents reads the approvals that were given to a party about a product, and
+// about what it was made of. One that was given to others lets it do nothing.
+func (c *Catalogue) Consents(tx *ledger.Tx, to act.Party, n act.Number, of ...act.Lineage) ([]product.Consent, error) {
 	all, err := rows[product.Consent](tx, tableConsent, string(n)+"/")
 	for _, l := range of {
 		if err == nil && l.Of != n {
@@ -410,7 +412,7 @@ func (c *Catalogue) Consents(tx *ledger.Tx, n act.Number, of ...act.Lineage) ([]
 			all = append(all, more...)
 		}
 	}
-	return all, err
+	return slices.DeleteFunc(all, func(k product.Consent) bool { return !slices.Contains(k.To, to) }), err
 }
 
 // Open is a notice of law that its recipient has not acknowledged (R5).

@@ -1,6 +1,7 @@
 package catalogue
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -316,17 +317,60 @@ func (c *Catalogue) visit(tx *ledger.Tx, d act.Digest, f func(*product.Visit)) e
 	return ledger.Save(tx, tableVisit, d.String(), v)
 }
 
-// spent names the approvals that an act uses up.
-func spent(a act.Act) []act.Digest {
+// spent names the approvals that an act says it uses up, each once.
+func spent(a act.Act) (all []act.Digest) {
 	switch b := a.Body.(type) {
 	case act.Release:
 		if a.Kind == act.ProductReleased {
-			return b.Consents
+			all = b.Consents
 		}
 	case act.Copy:
-		return b.Consents
+		all = b.Consents
 	case act.Opening:
-		return b.Consents
+		all = b.Consents
+	}
+	all = slices.Clone(all)
+	slices.SortFunc(all, func(a, b act.Digest) int { return bytes.Compare(a[:], b[:]) })
+	return slices.Compact(all)
+}
+
+// uses reports whether an act about products uses an approval up: one that was
+// given to its party, of one of these products, for what the act does. A partner
+// that names another approval spends nothing, and lessens nobody's.
+func uses(a act.Act, about []act.Number, k *product.Consent) bool {
+	if !slices.Contains(k.To, a.From) || !slices.Contains(about, k.Number) {
+		return false
+	}
+	switch b := a.Body.(type) {
+	case act.Release:
+		m := &b.Manifest
+		return k.Deed != "copy" && k.Purpose == m.Purpose && (k.Deed != "pass-on" || slices.Contains(m.Recipients, k.Recipient))
+	case act.Copy:
+		return k.Deed == "copy" || k.Deed == "purpose"
+	case act.Opening:
+		return k.Deed == "purpose" && k.Purpose == b.Purpose
+	}
+	return false
+}
+
+// spend counts the approvals that an act about product n uses up.
+func (c *Catalogue) spend(tx *ledger.Tx, a act.Act, n act.Number, cu product.Custody) error {
+	about, lineage := []act.Number{n}, cu.Manifest.Lineage
+	if r, is := a.Body.(act.Release); is {
+		lineage = r.Manifest.Lineage
+	}
+	for _, l := range lineage {
+		about = append(about, l.Of)
+	}
+	for _, d := range spent(a) {
+		err := c.consent(tx, d, func(k *product.Consent) {
+			if uses(a, about, k) {
+				k.Used++
+			}
+		})
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -369,16 +413,11 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 		if had && !slices.Contains(cu.Manifest.Origins, e.Act.From) || !had && n.Party() != e.Act.From {
 			return nil
 		}
-		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, Given: e.Act.At})
+		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, To: e.Act.To, Given: e.Act.At})
 	}
 	if r, is := e.Act.Body.(act.Refusal); is && r.Kind != act.ShareAsked && cu.From != "" {
 		// What was refused may be another act about the number, such as a second release under it: the first stands.
 		if first, err := tx.Entry(cu.Entry); err != nil || first.Digest != r.Act {
-			return err
-		}
-	}
-	for _, d := range spent(e.Act) {
-		if err := c.consent(tx, d, func(k *product.Consent) { k.Used++ }); err != nil {
 			return err
 		}
 	}
@@ -400,7 +439,7 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 			}
 		}
 	}
-	if err := errors.Join(c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
+	if err := errors.Join(c.spend(tx, e.Act, n, cu), c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
 		return err
 	}
 	if _, is := e.Act.Body.(act.Release); !is && !had {

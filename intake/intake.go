@@ -232,7 +232,7 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act
 	} else if ok && now.Text != b.Text && p.Phase(row.Life, a.At.Time).Transfers() {
 		return ruling.Ruling{Because: []act.Reason{{Article: "amendment", Text: "it was released under a text that has been amended", Cure: "release it again, under the amended text"}}}, nil
 	}
-	consents, err := o.Catalogue.Consents(tx, b.Manifest.Number, b.Manifest.Lineage...)
+	consents, err := o.Catalogue.Consents(tx, from, b.Manifest.Number, b.Manifest.Lineage...)
 	if err != nil {
 		return ruling.Ruling{}, err
 	}

@@ -230,7 +230,7 @@ func TestPortfolio(t *testing.T) {
 			{Act: act.Act{Kind: act.PactNotice, Pact: "pact-03", From: "QAC", Body: act.Step{Text: texts[3].Text}}},
 			{Act: act.Act{Kind: act.VisitAsked, Pact: "pact-02", From: "QAC", To: []act.Party{"KR"}, Body: act.Visit{Visitors: []string{"Major A"}}}, Digest: visit},
 			{Act: act.Act{Kind: act.VisitApproved, Pact: "pact-02", From: "QAC", To: []act.Party{"KR"}, Body: act.Approval{Visit: visit, Mark: act.Mark{Party: "KR", Text: "군사II급비밀"}}}},
-			{Act: act.Act{Kind: act.ConsentGiven, Pact: "pact-02", From: "QAC", Body: act.Consent{Number: "QAC-2019-AAAA-AAAA", Deed: "purpose", Purpose: "missile-warning", Uses: 1}}, Digest: consent},
+			{Act: act.Act{Kind: act.ConsentGiven, Pact: "pact-02", From: "QAC", To: []act.Party{"KR"}, Body: act.Consent{Number: "QAC-2019-AAAA-AAAA", Deed: "purpose", Purpose: "missile-warning", Uses: 1}}, Digest: consent},
 			{Act: act.Act{Kind: act.ConsentWithdrawn, Pact: "pact-02", From: "QAD", Body: act.Withdrawal{Act: consent}}},
 		} {
 			e.Act.At = act.MomentOf(clock)
@@ -244,7 +244,7 @@ func TestPortfolio(t *testing.T) {
 		if v, ok, err := n.Catalogue.Visit(tx, visit); err != nil || !ok || v.Approved != nil {
 			t.Errorf("the visitor approved its own visit: %+v, %v", v, err)
 		}
-		if all, err := n.Catalogue.Consents(tx, "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Withdrawn {
+		if all, err := n.Catalogue.Consents(tx, "KR", "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Withdrawn {
 			t.Errorf("a stranger took back an approval: %+v, %v", all, err)
 		}
 		// Nor has what a stranger states under it, or what is dated before its party's last act, any effect (R27, R26, R5, R55).
@@ -283,7 +283,7 @@ func TestPortfolio(t *testing.T) {
 				}
 			}
 		}
-		if all, err := n.Catalogue.Consents(tx, "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Used != 0 {
+		if all, err := n.Catalogue.Consents(tx, "KR", "QAC-2019-AAAA-AAAA"); err != nil || len(all) != 1 || all[0].Used != 0 {
 			t.Errorf("a stranger spent an approval: %+v, %v", all, err)
 		}
 		why, err := n.Catalogue.Blocked(tx, "pact-02")

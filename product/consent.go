@@ -5,11 +5,12 @@ import "entente/act"
 // Consent is an originator's approval, and what was used of it.
 type Consent struct {
 	act.Consent
-	Act       act.Digest `json:"act"`
-	By        act.Party  `json:"by"`
-	Given     act.Moment `json:"given"`
-	Used      int        `json:"used,omitempty"`
-	Withdrawn bool       `json:"withdrawn,omitempty"`
+	Act       act.Digest  `json:"act"`
+	By        act.Party   `json:"by"`
+	To        []act.Party `json:"to,omitempty"` // to whom it was given: nobody else uses it
+	Given     act.Moment  `json:"given"`
+	Used      int         `json:"used,omitempty"`
+	Withdrawn bool        `json:"withdrawn,omitempty"`
 }
 
 // Assurance is a receiving party's word before an oral disclosure.

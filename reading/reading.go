@@ -81,7 +81,7 @@ func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string) (product
 			return cu, f, err
 		}
 		f.Pact, f.Life, f.Manifest, f.Custody = p, row.Life, cu.Manifest, cu
-		if f.Consents, err = r.Catalogue.Consents(tx, n, cu.Manifest.Lineage...); err != nil {
+		if f.Consents, err = r.Catalogue.Consents(tx, r.Own, n, cu.Manifest.Lineage...); err != nil {
 			return cu, f, err
 		}
 	}

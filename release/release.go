@@ -159,7 +159,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 	if f.Sources, err = o.sources(tx, &c.manifest, &officer); err != nil {
 		return c, err
 	}
-	if f.Consents, err = o.Catalogue.Consents(tx, n, d.Lineage...); err != nil {
+	if f.Consents, err = o.Catalogue.Consents(tx, o.Card.Party, n, d.Lineage...); err != nil {
 		return c, err
 	}
 	if f.Assured, err = o.Catalogue.Assured(tx, d.Pact); err != nil {
