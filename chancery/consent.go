@@ -8,6 +8,7 @@ import (
 	"entente/act"
 	"entente/ledger"
 	"entente/party"
+	"entente/ruling"
 )
 
 // Consent gives the originator's written approval of one thing that the pact
@@ -24,6 +25,9 @@ func (o *Office) Consent(ctx context.Context, c act.Consent, as string) (d act.D
 		}
 		to := append([]act.Party{}, cu.Manifest.Recipients...)
 		if c.Recipient != "" {
+			if c.Recipient == o.Card.Party || slices.Contains(cu.Manifest.Recipients, c.Recipient) {
+				return fmt.Errorf("%s has %s already: name a third party", c.Recipient, c.Number)
+			}
 			if _, known, err := o.Catalogue.Partner(tx, c.Recipient); err != nil {
 				return err
 			} else if known {
@@ -40,6 +44,20 @@ func (o *Office) Consent(ctx context.Context, c act.Consent, as string) (d act.D
 // Mandate gives an officer's standing authority to release a class of products.
 func (o *Office) Mandate(ctx context.Context, m act.Mandate, as string) (d act.Digest, err error) {
 	err = o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		f := ruling.MandateFacts{Own: o.Card.Party, Mandate: m, Now: o.Now()}
+		var ok bool
+		if f.Pact, _, ok, err = o.Catalogue.Pact(tx, m.Pact, f.Now); err != nil {
+			return err
+		}
+		if !ok {
+			f.Pact = nil
+		}
+		if f.Person, _, err = o.Catalogue.Person(tx, as); err != nil {
+			return err
+		}
+		if r := ruling.Mandate(&f); !r.Allowed {
+			return &Refused{r}
+		}
 		d, err = o.signAs(ctx, tx, as, act.Releasing, m.Pact, act.MandateGiven, m)
 		return err
 	})

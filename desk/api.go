@@ -192,10 +192,14 @@ func (s *Server) state(r *http.Request) (any, error) {
 		d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Law, a.To, a.As)
 	case a.Kind == act.AssuranceGiven && a.Assurance != nil:
 		a.Assurance.Mark.Party = s.Card.Party
-		d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Assurance, a.To, a.As)
+		if err = s.marked(r, a.Pact, a.Assurance.Mark); err == nil {
+			d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Assurance, a.To, a.As)
+		}
 	case a.Kind == act.VisitAsked && a.Visit != nil:
 		a.Visit.Mark.Party = s.Card.Party
-		d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Visit, a.To, a.As)
+		if err = s.marked(r, a.Pact, a.Visit.Mark); err == nil {
+			d, err = s.Chancery.State(ctx, a.Pact, a.Kind, *a.Visit, a.To, a.As)
+		}
 	case a.Kind == act.LawAcknowledged && a.Act != nil:
 		d, err = s.Chancery.Acknowledge(ctx, *a.Act, a.As)
 	case a.Kind == act.VisitApproved && a.Act != nil:
@@ -708,6 +712,9 @@ func (s *Server) persons(r *http.Request) (any, error) {
 func (s *Server) enrol(r *http.Request) (any, error) {
 	var p act.Person
 	if err := read(r, &p); err != nil {
+		return nil, err
+	}
+	if err := s.enrollable(r, p); err != nil {
 		return nil, err
 	}
 	return p.Name, s.Enrol(r, p)

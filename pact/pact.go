@@ -278,6 +278,7 @@ var rests = map[string][]Clause{
 	"show":      {Visiting, NeedToKnow, Markings},
 	"visit":     {Visiting},
 	"review":    {Review, Survival},
+	"mandate":   {StandingAuthority, Markings, Purpose},
 	"destroy":   {Destruction, Survival},
 }
 

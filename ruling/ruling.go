@@ -248,6 +248,46 @@ func covers(d *product.Mandate, p *pact.Pact, m *act.Manifest, rank int, now tim
 		!d.Withdrawn && !now.Before(d.Given.Time) && now.Before(d.Until.Time)
 }
 
+// MandateFacts are what giving a mandate is ruled on.
+type MandateFacts struct {
+	Pact    *pact.Pact // nil: none is known
+	Own     act.Party
+	Mandate act.Mandate
+	Person  act.Person // who gives it
+	Now     time.Time
+}
+
+// Mandate rules on giving a standing authority. One under which nothing could ever
+// go is refused when it is given, not when somebody comes to rely on it.
+func Mandate(f *MandateFacts) Ruling {
+	if f.Pact == nil {
+		return Ruling{Because: noPact}
+	}
+	g, p, m := gates{p: f.Pact}, f.Pact, &f.Mandate
+	if _, open := p.Cite(pact.StandingAuthority); !open {
+		g.shut(pact.StandingAuthority, "release each product in the ordinary way, or have the pact amended", "the pact knows no standing authority")
+	}
+	if !p.Has(f.Own) {
+		g.shut(pact.ThirdParty, "name a pact of ours: 'entente pacts' lists them", "we are no party to the pact")
+	}
+	if !slices.Contains(p.Subjects, m.Subject) {
+		g.shut(pact.Subjects, "choose one of: "+strings.Join(p.Subjects, ", "), "the subject is outside the pact")
+	}
+	if p.Use != "free" && !p.Names(m.Purpose) {
+		g.shut(pact.Purpose, "choose a purpose that the pact names, or have the pact amended", "the purpose is outside the pact")
+	}
+	if rank, known := p.Table.Rank(m.Mark, f.Now); !known || m.Mark.Party != f.Own || rank > p.Ceiling {
+		g.shut(pact.Markings, "name a mark of our own scheme, within the pact's ceiling", "the marking is not in the pact's table, or above its ceiling")
+	}
+	if !f.Now.Before(m.Until.Time) {
+		g.shut(pact.StandingAuthority, "let it end later", "the mandate has ended before it begins")
+	}
+	if !party.Holds(&f.Person, act.Releasing) {
+		g.shut(pact.Authorities, "a person with the office 'release' does it: 'entente person list'", "the officer holds no office to release")
+	}
+	return g.ruled("mandate", nil, false)
+}
+
 // Source is a product that another was made from, under the terms that it keeps.
 type Source struct {
 	Pact     *pact.Pact // nil: it is not known here

@@ -19,7 +19,7 @@ var examples = map[string]string{
 	"release":           "entente release image.tif --pact kr-jp-2016 --purpose threat-assessment --mark 군사II급비밀 --preview",
 	"approve":           "entente approve KR-2026-MYHT-301M --as second",
 	"consent":           "entente consent KR-2026-MYHT-301M --recipient US --purpose threat-assessment --for 24h",
-	"mandate":           "entente mandate kr-jp-2016 --subject missile-launch --mark 군사III급비밀 --purpose missile-warning",
+	"mandate":           "entente mandate cert-community --kind notice --subject indicator --mark TLP:AMBER --purpose incident-response",
 	"withdraw":          "entente withdraw 5d1e… --note 'the need has passed'",
 	"copy":              "entente copy KR-2026-MYHT-301M --holder 'operations room' --reason briefing",
 	"destroy":           "entente destroy KR-2026-MYHT-301M --method erase",
