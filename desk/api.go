@@ -48,7 +48,9 @@ type Server struct {
 	Address   func(*http.Request, act.Party, string) error // sets where a partner is called
 	Verify    func(*http.Request, func(done, all int64)) (act.Head, error)
 	Store     func() (Stored, error)
-	Now       func() time.Time
+	// Stood runs f on the ledger's state of now, or of a past moment.
+	Stood func(ctx context.Context, w ledger.When, progress func(done, all int64), f func(*ledger.Tx, ledger.State) error) error
+	Now   func() time.Time
 	// Preview decodes a picture from outside and shows it small; nil: pictures are not shown.
 	Preview  func(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error)
 	Base     string // URL of the pages; empty: none are served
@@ -108,12 +110,10 @@ func (s *Server) API() http.Handler {
 		"GET /v1/persons":            s.persons,
 		"POST /v1/persons":           s.enrol,
 		"GET /v1/products":           s.products,
-		"GET /v1/products/{n}":       s.product,
 		"POST /v1/preview":           s.preview,
 		"POST /v1/release":           s.release,
 		"POST /v1/approve":           s.approve,
 		"POST /v1/lend":              s.lend,
-		"POST /v1/rule":              s.rule,
 		"POST /v1/do":                s.do,
 		"GET /v1/open":               s.openItems,
 		"POST /v1/state":             s.state,
@@ -131,6 +131,7 @@ func (s *Server) API() http.Handler {
 	}
 	m.Handle("GET /metrics", s.Metrics())
 	m.HandleFunc("POST /v1/open", s.open)
+	m.HandleFunc("POST /v1/why", s.why)
 	m.HandleFunc("POST /v1/verify", s.verify)
 	m.HandleFunc("POST /v1/rebuild", s.rebuild)
 	m.HandleFunc("POST /v1/courier/pack", s.packMedium)
@@ -144,25 +145,14 @@ type DeedAsk struct {
 	reading.Deed
 }
 
-func (s *Server) rule(r *http.Request) (any, error) {
-	var a DeedAsk
-	if err := read(r, &a); err != nil {
-		return nil, err
-	}
-	var v ruling.Ruling
-	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
-		v, err = s.Reading.Rule(tx, a.Number, a.Deed)
-		return err
-	})
-	return v, err
-}
-
 func (s *Server) do(r *http.Request) (any, error) {
 	var a DeedAsk
 	if err := read(r, &a); err != nil {
 		return nil, err
 	}
-	a.At = time.Time{}
+	if err := a.Number.Check(); err != nil {
+		return nil, invalid("%v", err)
+	}
 	return s.Reading.Do(r.Context(), a.Number, a.Deed)
 }
 
@@ -740,71 +730,6 @@ func (s *Server) Products(r *http.Request, box string) (all []product.Custody, e
 		all[i], all[j] = all[j], all[i]
 	}
 	return all, err
-}
-
-// WhyView explains what happened to a product, and what would happen now.
-type WhyView struct {
-	Custody product.Custody `json:"custody"`
-	Entries []EntryView     `json:"entries"` // the acts that it rests on
-	Reading *ruling.Ruling  `json:"reading,omitempty"`
-}
-
-// EntryView is an entry of the ledger without content.
-type EntryView struct {
-	Index int64   `json:"index"`
-	Act   act.Act `json:"act"`
-	Name  string  `json:"digest"`
-}
-
-func (s *Server) product(r *http.Request) (any, error) {
-	return s.Why(r, act.Number(r.PathValue("n")), r.FormValue("as"))
-}
-
-// Why reads one product with the acts about it.
-func (s *Server) Why(r *http.Request, n act.Number, as string) (v WhyView, err error) {
-	if err := n.Check(); err != nil {
-		return v, invalid("%v", err)
-	}
-	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
-		for e, err := range tx.Entries(0) {
-			if err != nil {
-				return err
-			}
-			if about, ok := product.About(e.Act); ok && about == n {
-				v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
-			} else if d, ok := e.Act.Body.(act.Denial); ok && d.Number == n {
-				v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
-			}
-		}
-		if len(v.Entries) == 0 && as == "" {
-			return invalid("nothing here bears the number %s", n)
-		}
-		cu, rule, err := s.Reading.Consider(tx, n, as, "")
-		if err != nil {
-			return err
-		}
-		v.Custody = cu
-		if as == "" {
-			return nil
-		}
-		v.Reading = &rule
-		// A person is told no more than that person may know: of what is not to be
-		// known, the same as of what does not exist.
-		if p, _, err := s.Catalogue.Person(tx, as); err != nil || party.Holds(&p, act.Audit) {
-			return err
-		}
-		ok := false
-		if len(v.Entries) > 0 {
-			if ok, err = s.mayKnow(tx, as, cu); err != nil {
-				return err
-			}
-		}
-		if !ok {
-			v.Custody, v.Entries = product.Custody{}, nil
-		}
-		return nil
-	})
-	return v, err
 }
 
 func (s *Server) preview(r *http.Request) (any, error) {

@@ -238,7 +238,7 @@ func (s *Server) visible(v *visit, box string) ([]item, error) {
 	var out []item
 	err = s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) error {
 		for _, cu := range all {
-			ok, err := s.mayKnow(tx, v.who, cu)
+			ok, err := s.mayKnow(tx, v.who, cu, s.Now())
 			if err != nil {
 				return err
 			}
@@ -251,7 +251,7 @@ func (s *Server) visible(v *visit, box string) ([]item, error) {
 	return out, err
 }
 
-func (s *Server) mayKnow(tx *ledger.Tx, who string, cu product.Custody) (bool, error) {
+func (s *Server) mayKnow(tx *ledger.Tx, who string, cu product.Custody, now time.Time) (bool, error) {
 	p, _, err := s.Catalogue.Person(tx, who)
 	if err != nil {
 		return false, err
@@ -259,7 +259,7 @@ func (s *Server) mayKnow(tx *ledger.Tx, who string, cu product.Custody) (bool, e
 	if slices.Contains(p.Offices, act.Registry) || cu.Manifest.Originator == s.Card.Party && slices.Contains(p.Offices, act.Releasing) {
 		return true, nil
 	}
-	_, r, err := s.Reading.Consider(tx, cu.Manifest.Number, who, cu.Manifest.Purpose)
+	_, r, err := s.Reading.Consider(tx, cu.Manifest.Number, who, cu.Manifest.Purpose, now)
 	return r.Allowed, err
 }
 
@@ -383,6 +383,7 @@ type productView struct {
 	Map       template.HTML
 	Entries   []EntryView
 	Problem   []act.Reason
+	Rests     []RestView // the acts that the ruling on opening it rests on
 	Waits     bool
 	Shown     bool
 	Image     template.URL
@@ -395,13 +396,14 @@ type productView struct {
 // may not know of is answered as one that does not exist.
 func (s *Server) productPage(v *visit) (string, error) {
 	n := act.Number(v.r.PathValue("n"))
-	w, err := s.Why(v.r, n, v.who)
+	ask := WhyAsk{Number: n, Deed: reading.Deed{As: v.who}}
+	w, err := s.Why(v.r, ask, func(_, _ int64) {})
 	if err != nil {
 		return "", err
 	}
 	var ok bool
 	err = s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) (err error) {
-		ok, err = s.mayKnow(tx, v.who, w.Custody)
+		ok, err = s.mayKnow(tx, v.who, w.Custody, s.Now())
 		return err
 	})
 	if err != nil || !ok {
@@ -416,7 +418,8 @@ func (s *Server) productPage(v *visit) (string, error) {
 		if err := s.show(v, n, &d); err != nil {
 			return "", err
 		}
-		if w, err = s.Why(v.r, n, v.who); err != nil { // the opening is part of what happened
+		d.Rests = w.Ruling.Rests
+		if w, err = s.Why(v.r, ask, func(_, _ int64) {}); err != nil { // the opening is part of what happened
 			return "", err
 		}
 		d.Entries, d.State = w.Entries, v.state(w.Custody)
@@ -640,7 +643,7 @@ func (s *Server) ledgerPage(v *visit) (string, error) {
 				return err
 			}
 			if is && !oversees(&p) {
-				if ok, err := s.mayKnow(tx, v.who, cu); err != nil || !ok {
+				if ok, err := s.mayKnow(tx, v.who, cu, s.Now()); err != nil || !ok {
 					continue
 				}
 			}

@@ -41,6 +41,7 @@ var words = map[string][3]string{
 	"because":     {"Because", "근거", "根拠"},
 	"cure":        {"What would cure it", "해결 방법", "解決方法"},
 	"duties":      {"Duties", "의무", "義務"},
+	"restson":     {"The acts that the ruling rests on", "판정의 근거가 된 행위", "判断の根拠となった行為"},
 	"willsee":     {"The other side will see", "상대방에게 보이는 표시", "相手側の表示"},
 	"map":         {"Nuclear tests (circles), launches (triangles) and images (dashed)", "핵실험(원), 발사(삼각형), 영상(점선)", "核実験(円)、発射(三角)、画像(破線)"},
 	"timeline":    {"The same by time", "시간순", "時系列"},

@@ -135,7 +135,7 @@ func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed
 	if err != nil {
 		return err
 	}
-	if err := tx.Vouch(e.Index, c.Proof); err != nil {
+	if err := tx.Vouch(e.Index, c.Proof, o.Now()); err != nil {
 		return err
 	}
 	return answer(e)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"entente/act"
 	"entente/internal/point"
@@ -432,9 +433,16 @@ func (tx *Tx) SeeLate(card act.Card, checkpoint []byte, bases []Basis) (act.Head
 }
 
 // Vouch keeps the proof that came with the partner's act at index i, so that a
-// third person can be shown it. The checkpoint it leads to is the one seen.
-func (tx *Tx) Vouch(i int64, p Proof) error {
-	return Save(tx, tableProof, string(be(i)), p)
+// third person can be shown it, and when the act came. The checkpoint it leads to is the one seen.
+func (tx *Tx) Vouch(i int64, p Proof, came time.Time) error {
+	return Save(tx, tableProof, string(be(i)), voucher{p, act.MomentOf(came)})
+}
+
+// voucher is what stands behind a partner's act, and when it came: the act itself
+// tells the time of its party's clock.
+type voucher struct {
+	Proof
+	Came act.Moment `json:"came,omitzero"`
 }
 
 // Voucher returns what Vouch kept, and the partner's checkpoint that it leads to.

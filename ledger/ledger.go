@@ -43,7 +43,7 @@ const (
 	tableSigned = "ledger/signed"  // size → our checkpoint as signed
 	tablePeer   = "ledger/peer"    // party → head of its last checkpoint that we verified
 	tableSeen   = "ledger/seen"    // party and size → each checkpoint of its that we verified
-	tableProof  = "ledger/voucher" // index → the proof that came with a partner's act
+	tableProof  = "ledger/voucher" // index → the proof that came with a partner's act, and when
 )
 
 // ErrKnown says that an act with this digest is in the ledger already.
@@ -430,6 +430,9 @@ func (l *Ledger) Rebuild(ctx context.Context, progress func(done, all int64)) er
 		for e, err := range tx.Entries(0) {
 			if err != nil {
 				return err
+			}
+			if err := ctx.Err(); err != nil { // the caller has gone: the tables stay as they were
+				return fmt.Errorf("folding entry %d: %w", e.Index, err)
 			}
 			if err := l.cfg.Fold(tx, e); err != nil {
 				return fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)

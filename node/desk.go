@@ -26,8 +26,8 @@ func (n *Node) Desk(base string) *desk.Server {
 		Verify: func(r *http.Request, progress func(done, all int64)) (act.Head, error) {
 			return n.Verify(r.Context(), progress)
 		},
-		Store: n.stored,
-		Now:   n.seams.Now, Preview: n.seams.Preview, Base: base,
+		Stood: n.Stood, Store: n.stored,
+		Now: n.seams.Now, Preview: n.seams.Preview, Base: base,
 	}
 }
 

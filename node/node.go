@@ -83,6 +83,8 @@ type Node struct {
 	persons map[string]note.Signer
 	house   ruling.House
 
+	past chan struct{} // held by who folds the past
+
 	unneeded []vault.Digest // when the node began
 	swept    sync.Once
 }
@@ -283,7 +285,7 @@ func private(dir string) error {
 func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shelf, seams Seams) (*Node, error) {
 	var k keys
 	var card act.Card
-	n := &Node{seams: seams, dir: dir, unlock: func() error { return nil }}
+	n := &Node{seams: seams, dir: dir, past: make(chan struct{}, 1), unlock: func() error { return nil }}
 	err := shelf.View(ctx, func(r ledger.Rows) (err error) {
 		var ok bool
 		if k, ok, err = ledger.Load[keys](r, tableKeys, "node"); err != nil || !ok {

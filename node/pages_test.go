@@ -17,6 +17,7 @@ import (
 
 	"entente/act"
 	"entente/desk"
+	"entente/reading"
 	"entente/release"
 )
 
@@ -220,14 +221,15 @@ func TestNeedOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told, none, auditor desk.WhyView
-	for v, path := range map[*desk.WhyView]string{
-		&told: desk.Path("/v1/products/"+string(slip.Number), "as", "guest"), &none: desk.Path("/v1/products/"+string(absent), "as", "guest"), &auditor: desk.Path("/v1/products/"+string(slip.Number), "as", "auditor"),
+	for v, ask := range map[*desk.WhyView]desk.WhyAsk{
+		&told: {Number: slip.Number, Deed: reading.Deed{As: "guest"}}, &none: {Number: absent, Deed: reading.Deed{As: "guest"}}, &auditor: {Number: slip.Number, Deed: reading.Deed{As: "auditor"}},
 	} {
-		if err := jp.c.Get(t.Context(), path, v); err != nil {
+		if err := jp.c.Long(t.Context(), "/v1/why", ask, v, func(_, _ int64) {}); err != nil {
 			t.Fatal(err)
 		}
+		v.At = act.Moment{}
 	}
-	if !reflect.DeepEqual(told, none) || told.Reading == nil || told.Reading.Allowed {
+	if !reflect.DeepEqual(told, none) || told.Ruling == nil || told.Ruling.Allowed || len(told.Ruling.Rests) != 1 {
 		t.Errorf("of a product that the guest need not know: %+v, of none: %+v", told, none)
 	}
 	if len(auditor.Entries) == 0 {

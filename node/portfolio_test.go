@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -198,13 +199,13 @@ func TestPortfolio(t *testing.T) {
 				t.Errorf("%s keeps other terms than those it was released under", number)
 			}
 			// Who needs to know under another pact learns nothing of it: the words are those for a number that does not exist.
-			r, err := n.Reading.Rule(tx, number, reading.Deed{As: "analyst", Deed: "read"})
+			r, on, err := n.Reading.Explain(tx, number, reading.Deed{As: "analyst", Deed: "read"}, clock)
 			if err != nil {
 				return err
 			}
-			none, err := n.Reading.Rule(tx, "QAB-2019-0000-0000", reading.Deed{As: "analyst", Deed: "read"})
-			if err != nil || r.Allowed || r.String() != none.String() {
-				t.Errorf("%s, and for nothing %s, %v", r, none, err)
+			none, nothing, err := n.Reading.Explain(tx, "QAB-2019-0000-0000", reading.Deed{As: "analyst", Deed: "read"}, clock)
+			if err != nil || r.Allowed || r.String() != none.String() || !reflect.DeepEqual(on, nothing) {
+				t.Errorf("%s on %+v, and for nothing %s on %+v, %v", r, on, none, nothing, err)
 			}
 		}
 		return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"entente/act"
+	"entente/catalogue"
 	"entente/ledger"
 	"entente/ruling"
 	"entente/vault"
@@ -27,25 +28,38 @@ type Deed struct {
 	Visit     *act.Digest `json:"visit,omitempty"` // of a showing
 	Visitor   string      `json:"visitor,omitempty"`
 	Until     act.Moment  `json:"until,omitzero"` // of a review: still needed until then
-	At        time.Time   `json:"at,omitzero"`    // rule as of this moment: a question only
 }
 
-// Rule rules on a deed and changes nothing: past, present or hypothetical.
-func (r *Room) Rule(tx *ledger.Tx, n act.Number, d Deed) (ruling.Ruling, error) {
-	_, rule, err := r.rule(tx, n, d)
-	return rule, err
+// Explain rules on a deed by the state in tx as of a moment, and changes nothing: past,
+// present or hypothetical. It names what the ruling was asked on; of what the person
+// may not know, no more than of what does not exist.
+func (r *Room) Explain(tx *ledger.Tx, n act.Number, d Deed, now time.Time) (ruling.Ruling, catalogue.Basis, error) {
+	b := catalogue.Basis{Person: d.As}
+	f, rule, err := r.rule(tx, n, d, now)
+	if err != nil || rule.Unknown() {
+		return rule, b, err
+	}
+	b.Pact, b.Text, b.Products = f.Manifest.Pact, f.Custody.Text, map[act.Number]int64{n: f.Custody.Entry}
+	b.Life = d.Deed == "pass-on" || d.Deed == "show"
+	b.Copies = d.Deed == "copy"
+	if f.Visit != nil {
+		b.Acts = append(b.Acts, f.Visit.Act)
+	}
+	for _, k := range f.Consents {
+		if another := k.Deed == "purpose" && f.Purpose != f.Manifest.Purpose; k.Purpose == f.Purpose && (another || k.Deed == d.Deed && k.Recipient == d.Recipient) {
+			b.Acts = append(b.Acts, k.Act)
+		}
+	}
+	return rule, b, nil
 }
 
-func (r *Room) rule(tx *ledger.Tx, n act.Number, d Deed) (f ruling.DoFacts, rule ruling.Ruling, err error) {
-	cu, read, err := r.facts(tx, n, d.As, d.Purpose)
+func (r *Room) rule(tx *ledger.Tx, n act.Number, d Deed, now time.Time) (f ruling.DoFacts, rule ruling.Ruling, err error) {
+	cu, read, err := r.facts(tx, n, d.As, d.Purpose, now)
 	if err != nil {
 		return f, rule, err
 	}
 	if read.Purpose == "" {
 		read.Purpose = cu.Manifest.Purpose
-	}
-	if !d.At.IsZero() {
-		read.Now = d.At
 	}
 	f = ruling.DoFacts{ReadFacts: read, Deed: d.Deed, Recipient: d.Recipient, Standing: d.Standing, Mark: act.Mark{Party: r.Own, Text: d.Mark}, Copies: len(cu.Copies), Method: d.Method, Witnesses: len(d.Witness)}
 	if f.Visitor = d.Visitor; d.Visit != nil {
@@ -87,7 +101,7 @@ func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, err
 	var rule ruling.Ruling
 	var gone *act.Sum
 	err := r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		f, now, err := r.rule(tx, n, d)
+		f, now, err := r.rule(tx, n, d, r.Now())
 		if err != nil {
 			return err
 		}

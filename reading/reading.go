@@ -64,7 +64,7 @@ type Denied struct {
 func (d *Denied) Error() string { return d.Deed + " denied: " + d.Ruling.String() }
 
 // facts gathers what every use of a product is ruled on.
-func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.ReadFacts, error) {
+func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string, now time.Time) (product.Custody, ruling.ReadFacts, error) {
 	cu, ok, err := r.Catalogue.Product(tx, n)
 	if err != nil {
 		return cu, ruling.ReadFacts{}, err
@@ -73,7 +73,7 @@ func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string) (product
 	if err != nil {
 		return cu, ruling.ReadFacts{}, err
 	}
-	f := ruling.ReadFacts{Own: r.Own, Person: person, Purpose: purpose, Now: r.Now()}
+	f := ruling.ReadFacts{Own: r.Own, Person: person, Purpose: purpose, Now: now}
 	if ok && cu.From != "" {
 		// A product keeps the terms that it was released under (R57).
 		p, row, _, err := r.Catalogue.PactUnder(tx, cu.Manifest.Pact, cu.Text)
@@ -88,9 +88,9 @@ func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string) (product
 	return cu, f, nil
 }
 
-// Consider rules on a reading and changes nothing.
-func (r *Room) Consider(tx *ledger.Tx, n act.Number, name, purpose string) (product.Custody, ruling.Ruling, error) {
-	cu, f, err := r.facts(tx, n, name, purpose)
+// Consider rules on a reading as of a moment and changes nothing.
+func (r *Room) Consider(tx *ledger.Tx, n act.Number, name, purpose string, now time.Time) (product.Custody, ruling.Ruling, error) {
+	cu, f, err := r.facts(tx, n, name, purpose, now)
 	if err != nil {
 		return cu, ruling.Ruling{}, err
 	}
@@ -122,7 +122,7 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	var rule ruling.Ruling
 	var grants []seal.Grant
 	err = r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		f, now, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose})
+		f, now, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose}, r.Now())
 		if err != nil {
 			return err
 		}
@@ -158,7 +158,7 @@ func (r *Room) unlock(ctx context.Context, n act.Number, name, purpose string) (
 	var grants []seal.Grant
 	may := false
 	err := r.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		f, rule, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose})
+		f, rule, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose}, r.Now())
 		if err != nil || !rule.Allowed {
 			return err
 		}

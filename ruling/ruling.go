@@ -43,6 +43,10 @@ func (r Ruling) String() string {
 	return strings.Join(s, "; ")
 }
 
+// Unknown reports whether the ruling is the one on what does not exist: of what a
+// person may not know, nothing more is said.
+func (r Ruling) Unknown() bool { return len(r.Because) > 0 && r.Because[0] == unknown[0] }
+
 // House is a party's own rule on top of its pacts: it narrows, never widens.
 // Richer law of a party's own is a policy: see package house.
 type House struct {

@@ -39,7 +39,7 @@ var examples = map[string]string{
 	"inbox":             "entente inbox --json",
 	"outbox":            "entente outbox",
 	"open":              "entente open KR-2026-MYHT-301M -o image.tif",
-	"why":               "entente why KR-2026-MYHT-301M --as analyst --deed pass-on --recipient US",
+	"why":               "entente why KR-2026-MYHT-301M --as analyst --deed pass-on --recipient US --at 2026-12-16T09:00:00+09:00",
 	"status":            "entente status",
 	"partner list":      "entente partner list",
 	"partner know":      "entente partner know --with tokyo.example:7701 --code '2230 4915 4765 8616 3360 6434'",

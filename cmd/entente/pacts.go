@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"text/tabwriter"
+	"time"
 
 	"entente/act"
 	"entente/desk"
@@ -310,15 +311,18 @@ func (a *app) long(path, done string) error {
 	return a.steps(path, nil, &h, "entries", func(w io.Writer) { fmt.Fprintf(w, "%s: %d entries, root %x\n", done, h.Size, h.Root[:]) })
 }
 
-// steps runs a long request, shows its progress on a terminal, and tells its result.
+// steps runs a long request, shows its progress on a terminal once it takes longer
+// than a second, and tells its result.
 func (a *app) steps(path string, ask, result any, of string, tell func(io.Writer)) error {
 	return a.client(func(d *desk.Client) error {
+		began, shown := time.Now(), false
 		err := d.Long(a.ctx, path, ask, result, func(n, all int64) {
-			if a.terminal() {
+			if a.terminal() && time.Since(began) > time.Second {
+				shown = true
 				fmt.Fprintf(a.errs, "\r%d of %d %s", n, all, of)
 			}
 		})
-		if a.terminal() {
+		if shown {
 			fmt.Fprint(a.errs, "\r\033[K")
 		}
 		if err != nil {

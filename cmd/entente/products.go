@@ -8,6 +8,7 @@ import (
 	"mime"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -186,28 +187,6 @@ func tellRuling(w io.Writer, r ruling.Ruling) {
 	}
 }
 
-// rule asks how a deed would be ruled, or would have been.
-func (c *whyCmd) rule(a *app) error {
-	d := reading.Deed{As: c.As, Deed: c.Deed, Purpose: c.Purpose, Recipient: act.Party(c.Recipient), Mark: c.Mark, Method: c.Method}
-	if c.At != "" {
-		at, err := time.Parse(time.RFC3339, c.At)
-		if err != nil {
-			return &desk.Problem{Kind: "invalid", Text: "a moment is written 2016-12-16T09:00:00+09:00"}
-		}
-		d.At = at
-	}
-	return a.client(func(k *desk.Client) error {
-		var r ruling.Ruling
-		if err := k.Post(a.ctx, "/v1/rule", desk.DeedAsk{Number: act.Number(c.Number), Deed: d}, &r); err != nil {
-			return err
-		}
-		return a.answer(r, func(w io.Writer) {
-			fmt.Fprintf(w, "%s of %s by %s: ", c.Deed, c.Number, c.As)
-			tellRuling(w, r)
-		})
-	})
-}
-
 type approveCmd struct {
 	Number string `arg:"" help:"Control number of the draft."`
 	As     string `help:"The second officer." default:"second"`
@@ -348,60 +327,115 @@ func (c *openCmd) Run(a *app) (err error) {
 }
 
 type whyCmd struct {
-	Number    string `arg:"" help:"Control number."`
-	As        string `help:"Rule on reading, or on another deed, by this person."`
-	Deed      string `help:"Rule on this deed instead: pass-on, copy, translate, extract, downgrade, destroy." enum:"read,pass-on,copy,translate,extract,downgrade,destroy" default:"read"`
-	Recipient string `help:"Third party of a pass-on."`
-	Purpose   string `help:"For what purpose. Default: its own."`
-	Mark      string `help:"New marking of a downgrade."`
-	Method    string `help:"Method of a destruction."`
-	At        string `help:"Rule as of this moment: 2016-12-16T09:00:00+09:00."`
+	Number    string   `arg:"" help:"Control number."`
+	As        string   `help:"Rule on reading, or on another deed, by this person."`
+	Deed      string   `help:"Rule on this deed instead: pass-on, copy, translate, extract, show, review, downgrade, destroy." enum:",read,pass-on,copy,translate,extract,show,review,downgrade,destroy" default:""`
+	Recipient string   `help:"Third party of a pass-on."`
+	Purpose   string   `help:"For what purpose. Default: its own."`
+	Standing  string   `help:"What the recipient of a pass-on is, where the pact goes by audience."`
+	Mark      string   `help:"New marking of a downgrade."`
+	Method    string   `help:"Method of a destruction."`
+	Witness   []string `help:"A witness of a destruction; once for each."`
+	Visit     string   `help:"The visit of a showing, by its act."`
+	Visitor   string   `help:"To whom it is shown."`
+	At        string   `help:"As the house stood at this moment, 2016-12-16T09:00:00+09:00, or just before this entry of the ledger, 57."`
+}
+
+// ask puts the question.
+func (c *whyCmd) ask() (desk.WhyAsk, error) {
+	q := desk.WhyAsk{Number: act.Number(c.Number), Deed: reading.Deed{As: c.As, Deed: c.Deed, Purpose: c.Purpose, Recipient: act.Party(c.Recipient), Standing: c.Standing,
+		Mark: c.Mark, Method: c.Method, Witness: c.Witness, Visitor: c.Visitor}}
+	if c.As == "" && (c.Deed != "" || c.Purpose != "") {
+		return q, &desk.Problem{Kind: "invalid", Text: "a ruling is on a deed by a person: name who with --as"}
+	}
+	if c.Visit != "" {
+		d, err := digest(c.Visit)
+		if err != nil {
+			return q, err
+		}
+		q.Visit = &d
+	}
+	if c.At == "" {
+		return q, nil
+	}
+	if n, err := strconv.ParseInt(c.At, 10, 64); err == nil {
+		q.When.Entry = &n
+		return q, nil
+	}
+	at, err := time.Parse(time.RFC3339, c.At)
+	if err != nil {
+		return q, &desk.Problem{Kind: "invalid", Text: "a moment is written 2016-12-16T09:00:00+09:00, and an entry as 'entente ledger show' numbers it"}
+	}
+	q.When.Moment = at
+	return q, nil
 }
 
 // Run explains.
 func (c *whyCmd) Run(a *app) error {
-	if c.As != "" && (c.Deed != "read" || c.Purpose != "" || c.At != "") {
-		return c.rule(a)
+	q, err := c.ask()
+	if err != nil {
+		return err
 	}
-	return a.client(func(k *desk.Client) error {
-		var v struct {
-			Custody product.Custody `json:"custody"`
-			Reading *ruling.Ruling  `json:"reading"`
-			Entries []struct {
-				Index int64 `json:"index"`
-				Act   struct {
-					Kind act.Kind   `json:"kind"`
-					From act.Party  `json:"from"`
-					By   string     `json:"by"`
-					At   act.Moment `json:"at"`
-					Body struct {
-						Basis   []string     `json:"basis"`
-						Because []act.Reason `json:"because"`
-						Person  string       `json:"person"`
-					} `json:"body"`
-				} `json:"act"`
-			} `json:"entries"`
+	var v whyAnswer
+	return a.steps("/v1/why", q, &v, "entries", func(w io.Writer) {
+		if c.Deed == "" && c.Purpose == "" {
+			v.tell(w)
 		}
-		if err := k.Get(a.ctx, desk.Path("/v1/products/"+c.Number, "as", c.As), &v); err != nil {
-			return err
+		if v.Ruling == nil {
+			return
 		}
-		return a.answer(v, func(w io.Writer) {
-			if m := v.Custody.Manifest; m.Number != "" {
-				fmt.Fprintf(w, "%s  %s  %s, released by %s under %s\n", m.Number, m.Mark.Text, m.Title, m.Originator, m.Pact)
-			}
-			for _, e := range v.Entries {
-				fmt.Fprintf(w, "entry %d  %s  %s  %s\n", e.Index, e.Act.At.Format(time.RFC3339), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person))
-				if len(e.Act.Body.Basis) > 0 {
-					fmt.Fprintf(w, "    rests on %s\n", strings.Join(e.Act.Body.Basis, ", "))
-				}
-				for _, b := range e.Act.Body.Because {
-					fmt.Fprintf(w, "    %s: %s; cure: %s\n", b.Article, b.Text, b.Cure)
-				}
-			}
-			if v.Reading != nil {
-				fmt.Fprintf(w, "reading by %s now: ", c.As)
-				tellRuling(w, *v.Reading)
-			}
-		})
+		when := "now"
+		if !q.When.IsZero() {
+			when = fmt.Sprintf("as of %s, by the first %d entries", moment(v.At), v.Ledger.Size)
+		}
+		fmt.Fprintf(w, "%s of %s by %s %s: ", cmpText(c.Deed, "read"), c.Number, c.As, when)
+		tellRuling(w, v.Ruling.Ruling)
+		for _, x := range v.Ruling.Rests {
+			fmt.Fprintf(w, "  rests on entry %d  %s  %s  %s\n", x.Entry, moment(x.At), x.Kind, x.By)
+		}
+		if v.Ruling.Today != "" {
+			fmt.Fprintf(w, "  asked as it is today, for the ledger does not keep it: %s\n", v.Ruling.Today)
+		}
 	})
 }
+
+// whyAnswer is a desk.WhyView as it is told: of each act no more than is shown.
+type whyAnswer struct {
+	At      act.Moment      `json:"at"`
+	Ledger  act.Head        `json:"ledger"`
+	Custody product.Custody `json:"custody"`
+	Entries []struct {
+		Index int64 `json:"index"`
+		Act   struct {
+			Kind act.Kind   `json:"kind"`
+			From act.Party  `json:"from"`
+			By   string     `json:"by"`
+			At   act.Moment `json:"at"`
+			Body struct {
+				Basis   []string     `json:"basis"`
+				Because []act.Reason `json:"because"`
+				Person  string       `json:"person"`
+			} `json:"body"`
+		} `json:"act"`
+	} `json:"entries"`
+	Ruling *desk.RuleView `json:"ruling,omitempty"`
+}
+
+// tell says what happened to the product.
+func (v *whyAnswer) tell(w io.Writer) {
+	if m := v.Custody.Manifest; m.Number != "" {
+		fmt.Fprintf(w, "%s  %s  %s, released by %s under %s\n", m.Number, m.Mark.Text, m.Title, m.Originator, m.Pact)
+	}
+	for _, e := range v.Entries {
+		fmt.Fprintf(w, "entry %d  %s  %s  %s\n", e.Index, moment(e.Act.At), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person))
+		if len(e.Act.Body.Basis) > 0 {
+			fmt.Fprintf(w, "    rests on %s\n", strings.Join(e.Act.Body.Basis, ", "))
+		}
+		for _, b := range e.Act.Body.Because {
+			fmt.Fprintf(w, "    %s: %s; cure: %s\n", b.Article, b.Text, b.Cure)
+		}
+	}
+}
+
+// moment is written as --at takes it, to the millisecond.
+func moment(m act.Moment) string { return m.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -39,11 +39,15 @@ func TestScripts(t *testing.T) {
 }
 
 // capture NAME sets NAME to the code, or else the control number or digest, that the last
-// command printed.
+// command printed; capture NAME PATTERN to what the pattern's group matches.
 func capture(ts *testscript.TestScript, _ bool, args []string) {
-	for _, pattern := range []string{`\d{4}( \d{4}){5}`, `[A-Z]+-\d{4}-\w{4}-\w{4}`, `[0-9a-f]{64}`} {
-		if s := regexp.MustCompile(pattern).FindString(ts.ReadFile("stdout")); s != "" {
-			ts.Setenv(args[0], s)
+	patterns := args[1:]
+	if len(patterns) == 0 {
+		patterns = []string{`(\d{4}(?: \d{4}){5})`, `([A-Z]+-\d{4}-\w{4}-\w{4})`, `([0-9a-f]{64})`}
+	}
+	for _, pattern := range patterns {
+		if s := regexp.MustCompile(pattern).FindStringSubmatch(ts.ReadFile("stdout")); s != nil {
+			ts.Setenv(args[0], s[1])
 			return
 		}
 	}

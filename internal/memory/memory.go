@@ -1,5 +1,5 @@
-// Package memory is a node's storage and network in memory, for tests and for
-// the simulator: the two shelves of a [Disk], the connections of a [Network],
+// Package memory is a node's storage and network in memory, for tests, for the
+// simulator, and for a ledger's past, which is folded anew there: the two shelves of a [Disk], the connections of a [Network],
 // and what either can do to a node.
 //
 // A disk outlives the shelves on it, as a folder outlives a process. [Disk.Crash]
