@@ -135,7 +135,12 @@ func write(t *testing.T, dir string) {
 		"two-lines":             {`"v":1,`, "\"v\":1,\n"},
 		"escaped":               {"analyst", `\u0061nalyst`},
 	}
-	all := map[string]string{"good-opening": good, "good-unknown-kind": unknown, "bad-truncated": good[:len(good)-3], "bad-empty": ""}
+	waiting, err := act.Sign(act.Act{Kind: act.ReleaseWaits, From: "JP", To: []act.Party{"US"}, Pact: "kr-jp-us-2014", At: opening().At, Period: 1, Body: act.Waiting{Act: act.DigestOf([]byte("a release")), Number: "KR-2016-7Q4K-M2XJ",
+		For: []act.Digest{act.DigestOf([]byte("an approval"))}, Until: act.MomentOf(opening().At.AddDate(0, 0, 3)), Channel: "electronic"}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{"good-opening": good, "good-waiting": string(waiting.Bytes()), "good-unknown-kind": unknown, "bad-truncated": good[:len(good)-3], "bad-empty": ""}
 	for name, change := range spoilt {
 		if !strings.Contains(good, change[0]) {
 			t.Fatalf("%s: nothing to change", name)

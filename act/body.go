@@ -522,6 +522,24 @@ type Refusal struct {
 	Because []Reason `json:"because"`
 }
 
+// Waiting says that a release was taken in and is not answered yet: it names
+// approvals that are not here, and may come another way. Entered again for none, it
+// waits no more, and its content is asked for.
+type Waiting struct {
+	Act     Digest   `json:"act"` // the release
+	Number  Number   `json:"number"`
+	For     []Digest `json:"for,omitempty"` // the acts that gave the approvals
+	Until   Moment   `json:"until"`         // then it is refused
+	Channel string   `json:"channel"`       // by which it came, and is ruled on
+}
+
+func (w Waiting) check() error {
+	if err := w.Number.Check(); err != nil {
+		return err
+	}
+	return malformed("waiting", len(w.For) <= MaxList, line(w.Channel))
+}
+
 // Asking asks the originator for its share of a product's key.
 type Asking struct {
 	Number Number `json:"number"`

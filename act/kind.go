@@ -35,6 +35,7 @@ const (
 	ReleaseAsked    Kind = "release.asked"    // Release: a draft that waits for a second person
 	ReleaseDenied   Kind = "release.denied"   // Denial: the ruling refused, or the second person did
 	ProductReleased Kind = "product.released" // Release
+	ReleaseWaits    Kind = "release.waits"    // Waiting: taken in, and not answered until an approval that it names is here
 	ProductReceived Kind = "product.received" // Receipt: content and act are durable here
 	ProductOpened   Kind = "product.opened"   // Opening: entered before the first byte is shown
 	OpeningDenied   Kind = "opening.denied"   // Denial
@@ -88,6 +89,7 @@ var kinds = map[Kind]reflect.Type{
 	ReleaseAsked:    reflect.TypeFor[Release](),
 	ReleaseDenied:   reflect.TypeFor[Denial](),
 	ProductReleased: reflect.TypeFor[Release](),
+	ReleaseWaits:    reflect.TypeFor[Waiting](),
 	ProductReceived: reflect.TypeFor[Receipt](),
 	ProductOpened:   reflect.TypeFor[Opening](),
 	OpeningDenied:   reflect.TypeFor[Denial](),

@@ -39,8 +39,10 @@ const (
 	tableByEntry = ledger.FoldPrefix + "entry"   // index of its release → number
 	tableQueue   = ledger.FoldPrefix + "queue/"  // + party: place → index of the act that is for it
 	tableAwaited = ledger.FoldPrefix + "awaited" // party/number → Awaited
+	tableWaits   = ledger.FoldPrefix + "waits"   // digest of a release that is not answered yet → Waits
 	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
 	tableConsent = ledger.FoldPrefix + "consent" // number/digest → Consent
+	tableSpent   = ledger.FoldPrefix + "spent"   // digest of an approval that is not here, and index of an act that used it → index
 	tableMandate = ledger.FoldPrefix + "mandate" // digest → Mandate
 	tableClock   = ledger.FoldPrefix + "clock"   // "own" → the moment of our last entry
 	tableOpen    = ledger.FoldPrefix + "open"    // digest of a notice of law → Open
@@ -84,6 +86,14 @@ type Awaited struct {
 	Number act.Number `json:"number"`
 	Vault  act.Sum    `json:"vault"`
 	Size   int64      `json:"size"`
+}
+
+// Waits is a release of a partner's that is not answered yet: approvals that it
+// names are not here.
+type Waits struct {
+	From act.Party  `json:"from"`
+	At   act.Moment `json:"at"`
+	act.Waiting
 }
 
 // Asked is a partner's asking for our share of a key, not answered yet.
@@ -397,6 +407,9 @@ func (c *Catalogue) Queue(tx *ledger.Tx, p act.Party, next int64) iter.Seq2[Queu
 func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) ([]Awaited, error) {
 	return rows[Awaited](tx, tableAwaited, string(p)+"/")
 }
+
+// Waits reads the releases that wait for an approval.
+func (c *Catalogue) Waits(tx *ledger.Tx) ([]Waits, error) { return rows[Waits](tx, tableWaits, "") }
 
 // Asked reads the partners' askings that wait for an answer.
 func (c *Catalogue) Asked(tx *ledger.Tx) ([]Asked, error) { return rows[Asked](tx, tableAsked, "") }

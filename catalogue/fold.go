@@ -300,11 +300,12 @@ func (c *Catalogue) withdrawal(tx *ledger.Tx, a act.Act, b act.Withdrawal) error
 			}
 		})
 	}
-	return c.consent(tx, b.Act, func(k *product.Consent) {
+	_, err := c.consent(tx, b.Act, func(k *product.Consent) {
 		if k.By == a.From {
 			k.Withdrawn = true
 		}
 	})
+	return err
 }
 
 // visit changes a visit; an unknown one stays unknown.
@@ -353,21 +354,22 @@ func uses(a act.Act, about []act.Number, k *product.Consent) bool {
 	return false
 }
 
-// spend counts the approvals that an act about product n uses up.
-func (c *Catalogue) spend(tx *ledger.Tx, a act.Act, n act.Number, cu product.Custody) error {
-	about, lineage := []act.Number{n}, cu.Manifest.Lineage
-	if r, is := a.Body.(act.Release); is {
-		lineage = r.Manifest.Lineage
-	}
-	for _, l := range lineage {
-		about = append(about, l.Of)
-	}
-	for _, d := range spent(a) {
-		err := c.consent(tx, d, func(k *product.Consent) {
-			if uses(a, about, k) {
-				k.Used++
+// spend counts the approvals that an entry about a product uses up. One that is not
+// here yet counts it when it comes.
+func (c *Catalogue) spend(tx *ledger.Tx, e ledger.Entry) error {
+	for _, d := range spent(e.Act) {
+		about, err := c.about(tx, e.Act)
+		if err != nil {
+			return err
+		}
+		here, err := c.consent(tx, d, func(k *product.Consent) {
+			if uses(e.Act, about, k) {
+				k.Spent, k.Used = append(k.Spent, e.Index), k.Used+1
 			}
 		})
+		if err == nil && !here {
+			err = tx.Put(tableSpent, spentKey(d, e.Index), be(e.Index))
+		}
 		if err != nil {
 			return err
 		}
@@ -375,19 +377,62 @@ func (c *Catalogue) spend(tx *ledger.Tx, a act.Act, n act.Number, cu product.Cus
 	return nil
 }
 
+func spentKey(d act.Digest, index int64) []byte { return append(d[:], be(index)...) }
+
+// about names the product that an act is about, and what it was made from.
+func (c *Catalogue) about(tx *ledger.Tx, a act.Act) ([]act.Number, error) {
+	n, _ := product.About(a)
+	cu, _, err := c.Product(tx, n)
+	lineage := cu.Manifest.Lineage
+	if r, is := a.Body.(act.Release); is {
+		lineage = r.Manifest.Lineage
+	}
+	all := []act.Number{n}
+	for _, l := range lineage {
+		all = append(all, l.Of)
+	}
+	return all, err
+}
+
+// given enters an approval, with the uses that came before it.
+func (c *Catalogue) given(tx *ledger.Tx, e ledger.Entry, b act.Consent) error {
+	k := product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, To: e.Act.To, Given: e.Act.At}
+	var early []int64
+	for row, err := range tx.Scan(tableSpent, spentKey(e.Digest, 0), spentKey(e.Digest, e.Index)) {
+		if err != nil {
+			return err
+		}
+		early = append(early, int64(binary.BigEndian.Uint64(row.Value)))
+	}
+	for _, i := range early {
+		by, err := tx.Entry(i)
+		if err != nil {
+			return err
+		}
+		about, err := c.about(tx, by.Act)
+		if err = errors.Join(err, tx.Delete(tableSpent, spentKey(e.Digest, i))); err != nil {
+			return err
+		}
+		if uses(by.Act, about, &k) {
+			k.Spent, k.Used = append(k.Spent, i), k.Used+1
+		}
+	}
+	return ledger.Save(tx, tableConsent, string(b.Number)+"/"+e.Digest.String(), k)
+}
+
 // consent changes the consent that an act gave; an unknown one stays unknown.
-func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Consent)) error {
+func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Consent)) (here bool, err error) {
 	all, err := rows[product.Consent](tx, tableConsent, "")
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, k := range all {
 		if k.Act == given {
 			f(&k)
-			return ledger.Save(tx, tableConsent, string(k.Number)+"/"+given.String(), k)
+			return true, ledger.Save(tx, tableConsent, string(k.Number)+"/"+given.String(), k)
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // foldProduct folds the acts that make a product's custody.
@@ -413,7 +458,7 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 		if had && !slices.Contains(cu.Manifest.Origins, e.Act.From) || !had && n.Party() != e.Act.From {
 			return nil
 		}
-		return ledger.Save(tx, tableConsent, string(n)+"/"+e.Digest.String(), product.Consent{Consent: b, Act: e.Digest, By: e.Act.From, To: e.Act.To, Given: e.Act.At})
+		return c.given(tx, e, b)
 	}
 	if r, is := e.Act.Body.(act.Refusal); is && r.Kind != act.ShareAsked && cu.From != "" {
 		// What was refused may be another act about the number, such as a second release under it: the first stands.
@@ -439,7 +484,7 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 			}
 		}
 	}
-	if err := errors.Join(c.spend(tx, e.Act, n, cu), c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
+	if err := errors.Join(c.spend(tx, e), c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
 		return err
 	}
 	if _, is := e.Act.Body.(act.Release); !is && !had {
@@ -460,8 +505,10 @@ func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, n act.Number) err
 			return tx.Delete(tableAsked, []byte(b.Act.String())) // answered with a no: or it would be refused for ever
 		}
 		if e.Act.From == c.Own {
-			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n)))
+			return errors.Join(tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n))), tx.Delete(tableWaits, []byte(b.Act.String())))
 		}
+	case act.Waiting:
+		return c.waits(tx, e, b)
 	case act.Asking:
 		if e.Act.From != c.Own {
 			return ledger.Save(tx, tableAsked, e.Digest.String(), Asked{e.Digest, e.Act.From, b.Number, b.Person})
@@ -472,6 +519,23 @@ func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, n act.Number) err
 		}
 	}
 	return nil
+}
+
+// waits keeps the content of a release of a partner's away while it is not answered,
+// and has it asked for when it waits no more.
+func (c *Catalogue) waits(tx *ledger.Tx, e ledger.Entry, b act.Waiting) error {
+	if e.Act.From != c.Own || len(e.Act.To) != 1 {
+		return nil // it waits at the partner's
+	}
+	from := e.Act.To[0]
+	if len(b.For) > 0 {
+		return errors.Join(tx.Delete(tableAwaited, []byte(awaitedKey(from, b.Number))), ledger.Save(tx, tableWaits, b.Act.String(), Waits{from, e.Act.At, b}))
+	}
+	cu, ok, err := c.Product(tx, b.Number)
+	if err != nil || !ok {
+		return err
+	}
+	return errors.Join(tx.Delete(tableWaits, []byte(b.Act.String())), ledger.Save(tx, tableAwaited, awaitedKey(from, b.Number), Awaited{b.Number, cu.Seal.Vault, cu.Seal.Size}))
 }
 
 func awaitedKey(p act.Party, n act.Number) string { return string(p) + "/" + string(n) }

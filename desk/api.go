@@ -204,8 +204,9 @@ func (s *Server) state(r *http.Request) (any, error) {
 
 // OpenView is what waits for somebody's answer.
 type OpenView struct {
-	Law    []catalogue.Open `json:"law"`
-	Visits []product.Visit  `json:"visits"`
+	Law    []catalogue.Open  `json:"law"`
+	Visits []product.Visit   `json:"visits"`
+	Waits  []catalogue.Waits `json:"waits"` // releases to us, for an approval
 }
 
 func (s *Server) openItems(r *http.Request) (any, error) {
@@ -214,7 +215,10 @@ func (s *Server) openItems(r *http.Request) (any, error) {
 		if v.Law, err = s.Catalogue.Open(tx); err != nil {
 			return err
 		}
-		v.Visits, err = s.Catalogue.Visits(tx)
+		if v.Visits, err = s.Catalogue.Visits(tx); err != nil {
+			return err
+		}
+		v.Waits, err = s.Catalogue.Waits(tx)
 		return err
 	})
 	return v, err

@@ -280,6 +280,8 @@ func (v *visit) state(cu product.Custody) string {
 		return v.say("refused")
 	case cu.From == "":
 		return v.say("waits")
+	case len(cu.Waits) > 0:
+		return v.say("unapproved")
 	case len(cu.Openings) > 0:
 		return v.say("opened")
 	case len(cu.Received) == len(cu.Manifest.Recipients):

@@ -53,6 +53,7 @@ var words = map[string][3]string{
 	"received":    {"received", "수령", "受領"},
 	"onitsway":    {"on its way", "전달 중", "送付中"},
 	"waits":       {"waits for a second person", "두 번째 담당자 대기", "二人目を待機"},
+	"unapproved":  {"waits at the recipient for an approval", "수령 측에서 승인 대기", "受領側で承認を待機"},
 	"opened":      {"opened", "열람됨", "閲覧済み"},
 	"lineage":     {"What happened to it", "이력", "経緯"},
 	"original":    {"original", "원표시", "原表示"},

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,7 +139,10 @@ func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed
 	if err := tx.Vouch(e.Index, c.Proof, o.Now()); err != nil {
 		return err
 	}
-	return answer(e)
+	if err := answer(e); err != nil || a.Kind != act.ConsentGiven {
+		return err
+	}
+	return o.settle(tx, func(w *catalogue.Waits) bool { return slices.Contains(w.For, e.Digest) })
 }
 
 // rule decides what our answer to an act will be, before it is entered: the
@@ -163,12 +167,16 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 	}
 	switch b := a.Body.(type) {
 	case act.Release:
-		r, err := o.accept(tx, from, channel, a, b)
+		r, err := o.accept(tx, from, channel, a, b, isNew)
 		if err != nil {
 			return nil, err
 		}
 		if !r.Allowed {
-			return refuse(r.Because), nil
+			missing, err := o.missing(tx, from, channel, a, b)
+			if err != nil || missing == nil {
+				return refuse(r.Because), err
+			}
+			return func(e ledger.Entry) error { return o.wait(tx, e, b, channel, missing) }, nil
 		}
 		return func(e ledger.Entry) error {
 			if len(content) > vault.Inline || act.Sum(vault.DigestOf(content)) != b.Seal.Vault {
@@ -210,7 +218,11 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 	return nothing, nil
 }
 
-func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release) (ruling.Ruling, error) {
+// isNew is in place of the entry of a release that is not entered yet.
+const isNew = -1
+
+// accept rules on a release, which is entered at index. Approvals may be supposed.
+func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, supposed ...product.Consent) (ruling.Ruling, error) {
 	// The terms are those that the release names: both sides rule on the same text.
 	p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
 	if err != nil {
@@ -236,13 +248,19 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act
 	if err != nil {
 		return ruling.Ruling{}, err
 	}
+	if index != isNew { // what was used after it counts against what came after it
+		for i := range consents {
+			k := &consents[i]
+			k.Used, _ = slices.BinarySearch(k.Spent, index)
+		}
+	}
 	accredited, err := o.Catalogue.Accredited(tx)
 	if err != nil {
 		return ruling.Ruling{}, err
 	}
 	f := ruling.AcceptFacts{
-		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: consents, Accredited: accredited,
-		Channel: channel, Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "",
+		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: append(consents, supposed...), Accredited: accredited,
+		Channel: channel, Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "" && known.Entry != index,
 	}
 	r := ruling.Accept(&f)
 	if !r.Allowed {

@@ -17,6 +17,9 @@ func (n *Node) watch(ctx context.Context) {
 		if err := n.alarm(ctx, told); err != nil && ctx.Err() == nil {
 			n.seams.Log.Error("looking for overdue receipts", "why", err.Error())
 		}
+		if err := n.Intake.Overdue(ctx); err != nil && ctx.Err() == nil {
+			n.seams.Log.Error("looking for releases that waited too long for an approval", "why", err.Error())
+		}
 		select {
 		case <-time.After(time.Minute):
 		case <-ctx.Done():

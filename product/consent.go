@@ -9,7 +9,8 @@ type Consent struct {
 	By        act.Party   `json:"by"`
 	To        []act.Party `json:"to,omitempty"` // to whom it was given: nobody else uses it
 	Given     act.Moment  `json:"given"`
-	Used      int         `json:"used,omitempty"`
+	Spent     []int64     `json:"spent,omitempty"` // the entries that used it, in their order
+	Used      int         `json:"used,omitempty"`  // how many
 	Withdrawn bool        `json:"withdrawn,omitempty"`
 }
 

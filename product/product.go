@@ -30,6 +30,8 @@ func About(a act.Act) (act.Number, bool) {
 		return b.Manifest.Number, true
 	case act.Receipt:
 		return b.Number, true
+	case act.Waiting:
+		return b.Number, true
 	case act.Opening:
 		return b.Number, true
 	case act.Refusal:
@@ -64,6 +66,7 @@ type Custody struct {
 	Released Signed                `json:"released"`
 	Received map[act.Party]Receipt `json:"received,omitempty"`
 	Refused  map[act.Party]Refusal `json:"refused,omitempty"`
+	Waits    map[act.Party]Waiting `json:"waits,omitempty"` // where it is not answered yet
 	Openings []Opening             `json:"openings,omitempty"`
 	Asking   bool                  `json:"asking,omitempty"` // an asking for the originator's share is not answered yet
 	Loans    []Loan                `json:"loans,omitempty"`
@@ -109,6 +112,12 @@ type Refusal struct {
 	Because []act.Reason `json:"because"`
 }
 
+// Waiting is a recipient's word that the release waits there for an approval.
+type Waiting struct {
+	At    act.Moment `json:"at"`
+	Until act.Moment `json:"until"`
+}
+
 // Opening is one reading.
 type Opening struct {
 	At      act.Moment `json:"at"`
@@ -148,6 +157,15 @@ func (c Custody) Apply(index int64, a act.Act) Custody {
 			c.Asking = false
 		} else if slices.Contains(c.Manifest.Recipients, a.From) {
 			c.Refused = with(c.Refused, a.From, Refusal{a.At, b.Because})
+			c.Waits = with(c.Waits, a.From, Waiting{})
+			delete(c.Waits, a.From)
+		}
+	case act.Waiting:
+		if !slices.Contains(c.Manifest.Recipients, a.From) {
+			return c
+		}
+		if c.Waits = with(c.Waits, a.From, Waiting{a.At, b.Until}); len(b.For) == 0 {
+			delete(c.Waits, a.From)
 		}
 	case act.Opening:
 		if a.From != c.Manifest.Originator && !slices.Contains(c.Manifest.Recipients, a.From) {

@@ -261,6 +261,9 @@ func fate(cu product.Custody) string {
 			return fmt.Sprintf("refused by %s: %s (%s)", p, r.Because[0].Text, r.Because[0].Article)
 		}
 	}
+	for p, w := range cu.Waits {
+		return fmt.Sprintf("waits at %s for an approval that it names, until %s", p, w.Until.Format(time.RFC3339))
+	}
 	switch {
 	case cu.From == "":
 		return "waits for a second person"

@@ -162,6 +162,9 @@ func (openItemsCmd) Run(a *app) error {
 				}
 				fmt.Fprintf(t, "visit\t%s\t%s to %s\t%s\t%s\t%s\n", o.Pact, o.By, o.Host, state, o.Subject, o.Act)
 			}
+			for _, o := range v.Waits {
+				fmt.Fprintf(t, "release\t%s\tof %s\twaits for an approval that it names, until %s\t\t%s\n", o.Number, o.From, o.Until.Format(time.RFC3339), o.Act)
+			}
 			t.Flush()
 		})
 	})
