@@ -25,9 +25,9 @@ type Basis struct {
 }
 
 // Behind finds the acts that made what a ruling was asked on, in their order: of those
-// whose last one counts the last, and none that was refused here. It reads every entry,
-// and tells progress how many.
-func (c *Catalogue) Behind(tx *ledger.Tx, b Basis, progress func(done, all int64)) ([]ledger.Entry, error) {
+// whose last one counts the last, and none that was refused here. It reads every
+// entry, and shows it to each.
+func (c *Catalogue) Behind(tx *ledger.Tx, b Basis, each func(ledger.Entry)) ([]ledger.Entry, error) {
 	found := map[string]ledger.Entry{}
 	refused := map[act.Digest]bool{}
 	for e, err := range tx.Entries(0) {
@@ -43,7 +43,7 @@ func (c *Catalogue) Behind(tx *ledger.Tx, b Basis, progress func(done, all int64
 			}
 			found[state] = e
 		}
-		progress(e.Index+1, tx.Size())
+		each(e)
 	}
 	all := slices.SortedFunc(maps.Values(found), func(a, b ledger.Entry) int { return int(a.Index - b.Index) })
 	return slices.DeleteFunc(all, func(e ledger.Entry) bool { return e.Act.From != c.Own && refused[e.Digest] }), nil

@@ -26,6 +26,7 @@ import (
 	"entente/carriage"
 	"entente/catalogue"
 	"entente/chancery"
+	"entente/intake"
 	"entente/ledger"
 	"entente/pact"
 	"entente/party"
@@ -42,6 +43,7 @@ type Server struct {
 	Catalogue *catalogue.Catalogue
 	Chancery  *chancery.Office
 	Release   *release.Office
+	Intake    *intake.Office
 	Reading   *reading.Room
 	Carriage  *carriage.Direct
 	Enrol     func(*http.Request, act.Person) error
@@ -741,7 +743,7 @@ func (s *Server) preview(r *http.Request) (any, error) {
 	if err := read(r, &d); err != nil {
 		return nil, err
 	}
-	return s.Release.Preview(r.Context(), d)
+	return s.rule(r, d)
 }
 
 // release reads a form of two parts: the draft, then the content, which is

@@ -474,6 +474,7 @@ func (s *Server) show(v *visit, n act.Number, d *productView) error {
 type releaseView struct {
 	Draft    release.Draft
 	Ruling   *ruling.Ruling
+	Rests    []RestView // of the ruling before anything is sent
 	Sent     act.Number
 	NoFile   bool
 	Pacts    []act.PactID
@@ -499,11 +500,11 @@ func (s *Server) releasePage(v *visit) (string, error) {
 		return "", err
 	}
 	d.Draft = draft
-	r, err := s.Release.Preview(v.r.Context(), draft)
+	r, err := s.rule(v.r, draft)
 	if err != nil {
 		return "", err
 	}
-	d.Ruling = &r
+	d.Ruling, d.Rests = &r.Ruling, r.Rests
 	if send := v.r.FormValue("do") == "send"; !send || content == nil {
 		d.NoFile = send
 		return "release", nil

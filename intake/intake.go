@@ -223,30 +223,48 @@ const isNew = -1
 
 // accept rules on a release, which is entered at index. Approvals may be supposed.
 func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, supposed ...product.Consent) (ruling.Ruling, error) {
+	r, _, err := o.consider(tx, from, channel, a, b, index, o.Now(), supposed...)
+	return r, err
+}
+
+// Explain rules on taking in a release, which is entered at index, by the state in tx as
+// of a moment, and changes nothing. It names what the ruling was asked on.
+func (o *Office) Explain(tx *ledger.Tx, channel string, a act.Act, index int64, now time.Time) (ruling.Ruling, catalogue.Basis, error) {
+	if index >= tx.Size() { // it is still to come
+		if void, err := o.Catalogue.Void(tx, a); err != nil || void != nil {
+			return ruling.Ruling{Because: void}, catalogue.Basis{Pact: a.Pact, Officer: a.By, Partners: []act.Party{a.From}}, err
+		}
+	}
+	return o.consider(tx, a.From, channel, a, a.Body.(act.Release), index, now)
+}
+
+// consider gathers the facts in tx and rules.
+func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, at time.Time, supposed ...product.Consent) (r ruling.Ruling, on catalogue.Basis, err error) {
 	// The terms are those that the release names: both sides rule on the same text.
 	p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
 	if err != nil {
-		return ruling.Ruling{}, err
+		return r, on, err
 	}
 	blocked, err := o.Catalogue.Blocked(tx, a.Pact)
 	if err != nil {
-		return ruling.Ruling{}, err
+		return r, on, err
 	}
 	known, had, err := o.Catalogue.Product(tx, b.Manifest.Number)
 	if err != nil {
-		return ruling.Ruling{}, err
+		return r, on, err
 	}
+	on = catalogue.Basis{Pact: a.Pact, Text: b.Text, Life: true, Products: map[act.Number]int64{b.Manifest.Number: index}, Partners: []act.Party{from}, Officer: a.By, Channel: channel}
 	if !ok {
 		p = nil
 	}
 	if _, now, _, err := o.Catalogue.Pact(tx, a.Pact, a.At.Time); err != nil {
-		return ruling.Ruling{}, err
+		return r, on, err
 	} else if ok && now.Text != b.Text && p.Phase(row.Life, a.At.Time).Transfers() {
-		return ruling.Ruling{Because: []act.Reason{{Article: "amendment", Text: "it was released under a text that has been amended", Cure: "release it again, under the amended text"}}}, nil
+		return ruling.Ruling{Because: []act.Reason{{Article: "amendment", Text: "it was released under a text that has been amended", Cure: "release it again, under the amended text"}}}, on, nil
 	}
 	consents, err := o.Catalogue.Consents(tx, from, b.Manifest.Number, b.Manifest.Lineage...)
 	if err != nil {
-		return ruling.Ruling{}, err
+		return r, on, err
 	}
 	if index != isNew { // what was used after it counts against what came after it
 		for i := range consents {
@@ -254,28 +272,33 @@ func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act
 			k.Used, _ = slices.BinarySearch(k.Spent, index)
 		}
 	}
+	for _, k := range consents {
+		if k.Purpose == b.Manifest.Purpose && slices.Contains(b.Manifest.Recipients, k.Recipient) {
+			on.Acts = append(on.Acts, k.Act)
+		}
+	}
 	accredited, err := o.Catalogue.Accredited(tx)
 	if err != nil {
-		return ruling.Ruling{}, err
+		return r, on, err
 	}
 	f := ruling.AcceptFacts{
 		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: append(consents, supposed...), Accredited: accredited,
-		Channel: channel, Now: o.Now(), Blocked: blocked, NumberUsed: had && known.From != "" && known.Entry != index,
+		Channel: channel, Now: at, Blocked: blocked, NumberUsed: had && known.From != "" && known.Entry != index,
 	}
-	r := ruling.Accept(&f)
+	r = ruling.Accept(&f)
 	if !r.Allowed {
-		return r, nil
+		return r, on, nil
 	}
 	partner, _, err := o.Catalogue.Partner(tx, from)
 	if err != nil {
-		return r, err
+		return r, on, err
 	}
 	// Whom the house rules ask about is the partner's officer, as it was notified.
 	name, _, _ := strings.Cut(a.By, "@")
 	officer := partner.Authorities[name]
 	rank, _ := p.Table.Rank(b.Manifest.Mark, b.Manifest.Made.Time)
 	return o.Law.Narrow(r, house.Question{Own: o.Own, Person: act.Person{Name: a.By, Post: officer.Post, Offices: officer.Offices}, Deed: "accept",
-		Manifest: b.Manifest, Rank: rank, Purpose: b.Manifest.Purpose, Channel: channel, Now: f.Now}), nil
+		Manifest: b.Manifest, Rank: rank, Purpose: b.Manifest.Purpose, Channel: channel, Now: f.Now}), on, nil
 }
 
 // Arrived enters the receipt of a product whose content is now durable here.

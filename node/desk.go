@@ -20,7 +20,7 @@ const SocketName = "desk.sock"
 // Desk returns the desk of this node. base is the URL of its pages, or empty.
 func (n *Node) Desk(base string) *desk.Server {
 	return &desk.Server{
-		Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Chancery: n.Chancery, Release: n.Release, Reading: n.Reading, Carriage: n.Carriage,
+		Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Chancery: n.Chancery, Release: n.Release, Intake: n.Intake, Reading: n.Reading, Carriage: n.Carriage,
 		Enrol:   func(r *http.Request, p act.Person) error { return n.Enrol(r.Context(), p) },
 		Address: func(r *http.Request, p act.Party, a string) error { return n.SetAddress(r.Context(), p, a) },
 		Verify: func(r *http.Request, progress func(done, all int64)) (act.Head, error) {

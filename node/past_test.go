@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -184,30 +185,41 @@ func TestPast(t *testing.T) {
 		t.Errorf("%d questions had no more than %d answers: nothing changed under them", len(all), len(answers))
 	}
 	recorded := map[act.Kind]int{}
-	for i, a := range acts(t, x.jp) {
-		ask := desk.WhyAsk{Number: no, When: ledger.When{Entry: new(int64)}}
-		*ask.When.Entry = int64(i)
-		allowed, because := true, []act.Reason(nil)
-		switch b := a.Body.(type) {
-		case act.Opening:
-			ask.Deed = reading.Deed{As: b.Person, Purpose: b.Purpose}
-		case act.Copy:
-			ask.Deed = reading.Deed{As: b.Person, Deed: "copy"}
-		case act.Certificate:
-			ask.Deed = reading.Deed{As: b.Person, Deed: "destroy", Method: b.Method}
-		case act.Denial:
-			ask.Deed, allowed, because = reading.Deed{As: b.Person, Purpose: b.Purpose}, false, b.Because
-		default:
-			continue
-		}
-		recorded[a.Kind]++
-		v, _ := why(t, x.jp, ask)
-		if v.Ruling.Allowed != allowed || !allowed && !slices.Equal(v.Ruling.Because, because) || v.Ledger.Size != int64(i) || !v.At.Equal(a.At.Time) {
-			t.Errorf("entry %d, %s: recorded %v %v, ruled again %+v by %d entries", i, a.Kind, allowed, because, v.Ruling, v.Ledger.Size)
+	for _, n := range []*node.Node{x.kr, x.jp} {
+		for i, a := range acts(t, n) {
+			ask := desk.WhyAsk{Number: no, When: ledger.When{Entry: new(int64)}}
+			*ask.When.Entry = int64(i)
+			allowed, because := true, []act.Reason(nil)
+			switch b := a.Body.(type) {
+			case act.Release:
+				if ask.Deed = (reading.Deed{Deed: "accept"}); n == x.kr {
+					ask.Deed = reading.Deed{Deed: "release", As: "officer"}
+				}
+			case act.Opening:
+				ask.Deed = reading.Deed{As: b.Person, Purpose: b.Purpose}
+			case act.Copy:
+				ask.Deed = reading.Deed{As: b.Person, Deed: "copy"}
+			case act.Certificate:
+				ask.Deed = reading.Deed{As: b.Person, Deed: "destroy", Method: b.Method}
+			case act.Reclassification:
+				ask.Deed = reading.Deed{As: "officer", Deed: "downgrade", Mark: b.Mark.Text}
+			case act.Denial:
+				ask.Deed, allowed, because = reading.Deed{As: b.Person, Purpose: b.Purpose}, false, b.Because
+			default:
+				continue
+			}
+			if a.From != n.Card.Party && ask.Deed.Deed != "accept" {
+				continue // the partner ruled on it
+			}
+			recorded[a.Kind]++
+			v, _ := why(t, n, ask)
+			if v.Ruling.Allowed != allowed || !allowed && !slices.Equal(v.Ruling.Because, because) || v.Ledger.Size != int64(i) || a.From == n.Card.Party && !v.At.Equal(a.At.Time) {
+				t.Errorf("entry %d of %s, %s: recorded %v %v, ruled again %+v by %d entries", i, n.Card.Party, a.Kind, allowed, because, v.Ruling, v.Ledger.Size)
+			}
 		}
 	}
-	if recorded[act.ProductOpened] != 3 || recorded[act.OpeningDenied] != 5 || recorded[act.ProductCopied] != 1 || recorded[act.ProductDestroyed] != 1 {
-		t.Errorf("recorded were %v", recorded)
+	if want := map[act.Kind]int{act.ProductReleased: 2, act.ProductOpened: 3, act.OpeningDenied: 5, act.ProductCopied: 1, act.ProductReclassified: 1, act.ProductDestroyed: 1}; !maps.Equal(recorded, want) {
+		t.Errorf("recorded were %v, want %v", recorded, want)
 	}
 	for n, b := range before {
 		if !bytes.Equal(b, stored(t, n)) {
@@ -301,6 +313,64 @@ func TestRests(t *testing.T) {
 			t.Errorf("%s: %v %s\nrests on %v\nnot on  %v", name, v.Ruling.Allowed, v.Ruling, kinds, c.rests)
 		}
 	}
+}
+
+// TestRestsMoving: releases and acceptances name what they rest on too, and a ruling on a
+// draft before anything is sent.
+func TestRestsMoving(t *testing.T) {
+	x := arranged(t)
+	d := draftThree("US")
+	d.Subject = "missile-launch"
+	slip, err := x.kr.Release.Release(t.Context(), d, strings.NewReader("of KR"))
+	x.must(t, err)
+	x.settle(t)
+	_, err = x.kr.Chancery.Consent(t.Context(), act.Consent{Number: slip.Number, Deed: "pass-on", Recipient: "JP", Purpose: "threat-assessment", Until: act.MomentOf(x.clock.AddDate(1, 0, 0)), Uses: 1}, "officer")
+	x.must(t, err)
+	x.settle(t)
+	d = draftThree("JP")
+	d.Subject, d.Mark, d.Lineage = "missile-launch", "SECRET", []act.Lineage{{Of: slip.Number, How: "excerpt"}}
+	signed := []act.Kind{act.PactProposed, act.PactSigned, act.PactSigned, act.PactSigned}
+	release := slices.Concat([]act.Kind{act.PersonEnrolled, act.PartnerKnown, act.AuthorityNotified}, signed, []act.Kind{act.ProductReleased, act.ProductReceived, act.ConsentGiven})
+	accept := slices.Concat([]act.Kind{act.PartnerKnown, act.AuthorityNotified}, signed, []act.Kind{act.ConsentGiven})
+	same := func(what string, rests []desk.RestView, want []act.Kind) {
+		t.Helper()
+		var kinds []act.Kind
+		for _, r := range rests {
+			kinds = append(kinds, r.Kind)
+		}
+		slices.Sort(kinds) // acts of three nodes come in no order of the test's
+		want = slices.Sorted(slices.Values(want))
+		if !slices.Equal(kinds, want) {
+			t.Errorf("%s rests on\n%v\nand not on\n%v", what, kinds, want)
+		}
+	}
+	var v desk.RuleView
+	x.must(t, desk.Within(x.us.Desk("").API()).Post(t.Context(), "/v1/preview", d, &v))
+	same("the draft", v.Rests, release)
+	made, err := x.us.Release.Release(t.Context(), d, strings.NewReader("of US, from KR"))
+	x.must(t, err)
+	w, _ := why(t, x.us, desk.WhyAsk{Number: made.Number, Deed: reading.Deed{As: "officer", Deed: "release"}, When: ledger.When{Entry: &made.Entry}})
+	same("the release", w.Ruling.Rests, release)
+	if !w.Ruling.Allowed || !v.Allowed {
+		t.Errorf("the release is not ruled as it was: %v, %v", v.Ruling, w.Ruling)
+	}
+	if w, _ = why(t, x.us, desk.WhyAsk{Number: made.Number, Deed: reading.Deed{As: "officer", Deed: "release"}}); w.Ruling.Allowed || !strings.Contains(w.Ruling.String(), "written approval is missing") {
+		t.Errorf("once more, now: %v", w.Ruling.Ruling)
+	}
+	same("once more", w.Ruling.Rests, append(slices.Clone(release), act.ProductReleased)) // which spent the approval
+	hand(t, x.us, x.jp)
+	at := slices.IndexFunc(acts(t, x.jp), func(a act.Act) bool { return a.Kind == act.ProductReleased && a.From == "US" })
+	before := int64(at)
+	w, _ = why(t, x.jp, desk.WhyAsk{Number: made.Number, Deed: reading.Deed{Deed: "accept"}, When: ledger.When{Entry: &before}})
+	same("the acceptance", w.Ruling.Rests, accept)
+	if !w.Ruling.Allowed {
+		t.Errorf("the acceptance is not ruled as it was: %v", w.Ruling)
+	}
+	w, _ = why(t, x.jp, desk.WhyAsk{Number: made.Number, Deed: reading.Deed{Deed: "accept"}})
+	if !w.Ruling.Allowed {
+		t.Errorf("the acceptance, now: %v", w.Ruling)
+	}
+	same("the acceptance, now", w.Ruling.Rests, append(slices.Clone(accept), act.ProductReleased, act.ProductReceived))
 }
 
 // TestPastBounds: a question about the past is bounded, ends with who asked it, and one

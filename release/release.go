@@ -83,14 +83,21 @@ type Refused struct{ Ruling ruling.Ruling }
 // Error implements error.
 func (r *Refused) Error() string { return "not released: " + r.Ruling.String() }
 
-// Preview rules on a draft and changes nothing.
-func (o *Office) Preview(ctx context.Context, d Draft) (r ruling.Ruling, err error) {
-	err = o.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		c, err := o.consider(tx, d, act.Number("XX-0000-0000-0000"), "")
-		r = c.ruling
-		return err
-	})
-	return r, err
+// Explain rules on a draft by the state in tx as of a moment, and changes nothing: past,
+// present or hypothetical. It names what the ruling was asked on. approver is the second
+// person, where another drafted it.
+func (o *Office) Explain(tx *ledger.Tx, d Draft, n act.Number, approver string, now time.Time) (ruling.Ruling, catalogue.Basis, error) {
+	c, err := o.consider(tx, d, n, approver, now)
+	return c.ruling, c.basis, err
+}
+
+// Previewed is the number of a draft that has none.
+const Previewed act.Number = "XX-0000-0000-0000"
+
+// DraftOf is what was filled in for a manifest.
+func DraftOf(m *act.Manifest, as string, mandate *act.Digest) Draft {
+	return Draft{As: as, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats,
+		Review: m.Review, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage, Mandate: mandate}
 }
 
 // considered is a draft with the facts and the ruling.
@@ -100,12 +107,13 @@ type considered struct {
 	row      catalogue.Row
 	partners []catalogue.Partner
 	ruling   ruling.Ruling
-	spends   []act.Digest // consents
+	spends   []act.Digest    // consents
+	basis    catalogue.Basis // what the ruling was asked on
 }
 
 // consider gathers the facts in tx and rules.
-func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string) (c considered, err error) {
-	p, row, ok, err := o.Catalogue.Pact(tx, d.Pact, o.Now())
+func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string, at time.Time) (c considered, err error) {
+	p, row, ok, err := o.Catalogue.Pact(tx, d.Pact, at)
 	if err != nil {
 		return c, err
 	}
@@ -125,7 +133,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 	c.manifest = act.Manifest{
 		Number: n, Pact: d.Pact, Title: d.Title, Kind: d.Kind, Subject: d.Subject, Form: d.Form, Purpose: d.Purpose, Language: d.Language,
 		Mark: act.Mark{Party: o.Card.Party, Text: d.Mark}, Caveats: d.Caveats, Originator: o.Card.Party, Origins: []act.Party{o.Card.Party},
-		Recipients: to, MediaType: d.MediaType, File: d.File, Made: act.MomentOf(o.Now()), Review: d.Review, Event: d.Event, Footprint: d.Footprint, Lineage: d.Lineage,
+		Recipients: to, MediaType: d.MediaType, File: d.File, Made: act.MomentOf(at), Review: d.Review, Event: d.Event, Footprint: d.Footprint, Lineage: d.Lineage,
 	}
 	officer, _, err := o.Catalogue.Person(tx, cmpOr(approver, d.As))
 	if err != nil {
@@ -150,7 +158,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		notified = notified && told.Key == officer.Key && officer.Key != "" && slices.Contains(told.Offices, act.Releasing)
 	}
 	f := ruling.ReleaseFacts{
-		Pact: p, Life: row.Life, Own: o.Card.Party, Officer: officer, Channel: channel, Now: o.Now(), House: o.House(),
+		Pact: p, Life: row.Life, Own: o.Card.Party, Officer: officer, Channel: channel, Now: at, House: o.House(),
 		Notified: notified && len(c.partners) == len(to) && len(to) > 0,
 	}
 	if f.Blocked, err = o.Catalogue.Blocked(tx, d.Pact); err != nil {
@@ -175,6 +183,7 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		f.Drafter = d.As
 	}
 	f.Manifest = c.manifest
+	c.basis = basisOf(&f, row, d)
 	c.ruling = o.Law.Narrow(ruling.Release(&f), house.Question{
 		Own: f.Own, Person: officer, Deed: "release", Manifest: c.manifest, Rank: rank(p, &c.manifest), Purpose: d.Purpose, Channel: f.Channel, Now: f.Now})
 	if alone := f; c.ruling.Allowed && len(f.Consents) > 0 {
@@ -189,6 +198,26 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string)
 		}
 	}
 	return c, nil
+}
+
+// basisOf names what a release was ruled on.
+func basisOf(f *ruling.ReleaseFacts, row catalogue.Row, d Draft) catalogue.Basis {
+	m := &f.Manifest
+	b := catalogue.Basis{Person: f.Officer.Name, Pact: m.Pact, Text: row.Text, Life: true, Products: map[act.Number]int64{}, Partners: m.Recipients, Channel: f.Channel, Assured: m.Form == "oral" || m.Form == "visual"}
+	for i := range f.Sources {
+		if s := &f.Sources[i]; s.Pact != nil {
+			b.Products[s.Manifest.Number] = s.Entry
+		}
+	}
+	for _, k := range f.Consents {
+		if k.Purpose == m.Purpose && (k.Recipient == "" || slices.Contains(m.Recipients, k.Recipient)) {
+			b.Acts = append(b.Acts, k.Act)
+		}
+	}
+	if d.Mandate != nil {
+		b.Acts = append(b.Acts, *d.Mandate)
+	}
+	return b
 }
 
 func rank(p *pact.Pact, m *act.Manifest) int {
@@ -210,7 +239,7 @@ func (o *Office) sources(tx *ledger.Tx, m *act.Manifest, officer *act.Person) (a
 		if id := cu.Manifest.Pact; ok && id != m.Pact && !slices.ContainsFunc(officer.Needs, func(n act.Need) bool { return n.Pact == id }) {
 			ok, cu.Manifest = false, act.Manifest{} // the words are those for a product that does not exist
 		}
-		s := ruling.Source{Manifest: cu.Manifest, How: l.How}
+		s := ruling.Source{Manifest: cu.Manifest, Entry: cu.Entry, How: l.How}
 		if ok && cu.From != "" {
 			if s.Pact, _, _, err = o.Catalogue.PactUnder(tx, cu.Manifest.Pact, cu.Text); err != nil {
 				return nil, err
@@ -269,7 +298,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 	}
 	err = o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		// The facts may have changed while the content was sealed: the ruling that counts is made here.
-		now, err := o.consider(tx, d, n, "")
+		now, err := o.consider(tx, d, n, "", o.Now())
 		if err != nil {
 			return err
 		}
@@ -292,7 +321,7 @@ func (o *Office) first(ctx context.Context, d Draft) (n act.Number, c considered
 		return n, c, err
 	}
 	err = o.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-		if c, err = o.consider(tx, d, n, ""); err != nil {
+		if c, err = o.consider(tx, d, n, "", o.Now()); err != nil {
 			return err
 		}
 		if !c.ruling.Allowed {
@@ -411,8 +440,8 @@ func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, er
 		m := cu.Manifest
 		purpose = m.Purpose
 		drafter, _, _ := strings.Cut(cu.Asked.By, "@")
-		d := Draft{As: drafter, Pact: m.Pact, To: m.Recipients, Title: m.Title, Kind: m.Kind, Subject: m.Subject, Form: m.Form, Purpose: m.Purpose, Language: m.Language, Mark: m.Mark.Text, Caveats: m.Caveats, Review: m.Review, MediaType: m.MediaType, File: m.File, Event: m.Event, Footprint: m.Footprint, Lineage: m.Lineage}
-		c, err := o.consider(tx, d, n, as)
+		d := DraftOf(&m, drafter, nil)
+		c, err := o.consider(tx, d, n, as, o.Now())
 		if err != nil {
 			return err
 		}

@@ -296,6 +296,7 @@ func Mandate(f *MandateFacts) Ruling {
 type Source struct {
 	Pact     *pact.Pact // nil: it is not known here
 	Manifest act.Manifest
+	Entry    int64    // of its release
 	Mark     act.Mark // that holds now
 	On       time.Time
 	How      string // answer, translation, excerpt, assessment

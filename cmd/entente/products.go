@@ -58,11 +58,11 @@ func (c *releaseCmd) Run(a *app) error {
 	}
 	if c.Preview {
 		return a.client(func(k *desk.Client) error {
-			var r ruling.Ruling
+			var r desk.RuleView
 			if err := k.Post(a.ctx, "/v1/preview", d, &r); err != nil {
 				return err
 			}
-			return a.answer(r, func(w io.Writer) { tellRuling(w, r) })
+			return a.answer(r, func(w io.Writer) { tellRests(w, &r) })
 		})
 	}
 	f, size, err := content(c.File, a.in)
@@ -332,7 +332,7 @@ func (c *openCmd) Run(a *app) (err error) {
 type whyCmd struct {
 	Number    string   `arg:"" help:"Control number."`
 	As        string   `help:"Rule on reading, or on another deed, by this person."`
-	Deed      string   `help:"Rule on this deed instead: pass-on, copy, translate, extract, show, review, downgrade, destroy." enum:",read,pass-on,copy,translate,extract,show,review,downgrade,destroy" default:""`
+	Deed      string   `help:"Rule on this deed instead: pass-on, copy, translate, extract, show, review, downgrade, destroy, release, or accept, which is nobody's own." enum:",read,pass-on,copy,translate,extract,show,review,downgrade,destroy,release,accept" default:""`
 	Recipient string   `help:"Third party of a pass-on."`
 	Purpose   string   `help:"For what purpose. Default: its own."`
 	Standing  string   `help:"What the recipient of a pass-on is, where the pact goes by audience."`
@@ -341,14 +341,15 @@ type whyCmd struct {
 	Witness   []string `help:"A witness of a destruction; once for each."`
 	Visit     string   `help:"The visit of a showing, by its act."`
 	Visitor   string   `help:"To whom it is shown."`
+	Channel   string   `help:"By which a release came that is accepted." default:"electronic"`
 	At        string   `help:"As the house stood at this moment, 2016-12-16T09:00:00+09:00, or just before this entry of the ledger, 57."`
 }
 
 // ask puts the question.
 func (c *whyCmd) ask() (desk.WhyAsk, error) {
 	q := desk.WhyAsk{Number: act.Number(c.Number), Deed: reading.Deed{As: c.As, Deed: c.Deed, Purpose: c.Purpose, Recipient: act.Party(c.Recipient), Standing: c.Standing,
-		Mark: c.Mark, Method: c.Method, Witness: c.Witness, Visitor: c.Visitor}}
-	if c.As == "" && (c.Deed != "" || c.Purpose != "") {
+		Mark: c.Mark, Method: c.Method, Witness: c.Witness, Visitor: c.Visitor}, Channel: c.Channel}
+	if c.As == "" && c.Deed != "accept" && (c.Deed != "" || c.Purpose != "") {
 		return q, &desk.Problem{Kind: "invalid", Text: "a ruling is on a deed by a person: name who with --as"}
 	}
 	if c.Visit != "" {
@@ -391,15 +392,24 @@ func (c *whyCmd) Run(a *app) error {
 		if !q.When.IsZero() {
 			when = fmt.Sprintf("as of %s, by the first %d entries", moment(v.At), v.Ledger.Size)
 		}
-		fmt.Fprintf(w, "%s of %s by %s %s: ", cmpText(c.Deed, "read"), c.Number, c.As, when)
-		tellRuling(w, v.Ruling.Ruling)
-		for _, x := range v.Ruling.Rests {
-			fmt.Fprintf(w, "  rests on entry %d  %s  %s  %s\n", x.Entry, moment(x.At), x.Kind, x.By)
+		who := ""
+		if c.As != "" {
+			who = " by " + c.As
 		}
-		if v.Ruling.Today != "" {
-			fmt.Fprintf(w, "  asked as it is today, for the ledger does not keep it: %s\n", v.Ruling.Today)
-		}
+		fmt.Fprintf(w, "%s of %s%s %s: ", cmpText(c.Deed, "read"), c.Number, who, when)
+		tellRests(w, v.Ruling)
 	})
+}
+
+// tellRests says a ruling, and the acts that it rests on.
+func tellRests(w io.Writer, v *desk.RuleView) {
+	tellRuling(w, v.Ruling)
+	for _, x := range v.Rests {
+		fmt.Fprintf(w, "  rests on entry %d  %s  %s  %s\n", x.Entry, moment(x.At), x.Kind, x.By)
+	}
+	if v.Today != "" {
+		fmt.Fprintf(w, "  asked as it is today, for the ledger does not keep it: %s\n", v.Today)
+	}
 }
 
 // whyAnswer is a desk.WhyView as it is told: of each act no more than is shown.
