@@ -15,6 +15,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -335,12 +336,12 @@ func (tx *Tx) Entry(i int64) (Entry, error) {
 }
 
 // row reads the hashes that entry i completes, and its act's bytes.
-func (tx *Tx) row(i int64) (hashes, bytes []byte, err error) {
+func (tx *Tx) row(i int64) (hashes, text []byte, err error) {
 	b, err := tx.Get(tableEntry, be(i))
 	if err != nil {
 		return nil, nil, err
 	}
-	if b == nil {
+	if b == nil || i >= tx.size {
 		return nil, nil, fmt.Errorf("reading entry %d: the ledger does not hold it", i)
 	}
 	n := (1 + bits.TrailingZeros64(uint64(i+1))) * tlog.HashSize
@@ -397,7 +398,7 @@ func (tx *Tx) remember(entry int64, hashes []byte) {
 	if tx.cache == nil {
 		tx.cache = make(map[int64][]byte)
 	}
-	tx.cache[entry] = hashes
+	tx.cache[entry] = bytes.Clone(hashes) // not the entry that they stand before
 }
 
 // Head returns the size and root now.
