@@ -121,6 +121,16 @@ var ErrClock = errors.New("our clock is behind our own ledger: set it right, the
 // mends in one step.
 const ClockSlack = time.Minute
 
+// Moment is when what is ruled on now would be entered: our clock's time or, where the clock
+// stepped back within its slack, that of our last entry. What had ended by then stays ended.
+func (c *Catalogue) Moment(tx *ledger.Tx, now time.Time) (time.Time, error) {
+	last, _, err := ledger.Load[act.Moment](tx, tableClock, "own")
+	if now.Before(last.Time) && !now.Before(last.Add(-ClockSlack)) {
+		now = last.Time
+	}
+	return now, err
+}
+
 // Statement begins an act of this node's: the caller adds the pact, and Enter signs it.
 func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any, to ...act.Party) (act.Act, error) {
 	last, _, err := ledger.Load[act.Moment](tx, tableClock, "own")

@@ -178,12 +178,16 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 		if err != nil {
 			return err
 		}
-		f := ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now()}
+		at, err := o.Catalogue.Moment(tx, o.Now())
+		if err != nil {
+			return err
+		}
+		f := ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: at}
 		if f.Above, err = o.above(tx, p); err != nil {
 			return err
 		}
 		r := ruling.Pact(f)
-		if !r.Allowed && taken(row.Life, k, o.Card.Party) && p.Phase(row.Life, o.Now()) != pact.Terminated {
+		if !r.Allowed && taken(row.Life, k, o.Card.Party) && p.Phase(row.Life, at) != pact.Terminated {
 			return nil // somebody who was interrupted asks again
 		}
 		if !r.Allowed {

@@ -61,10 +61,14 @@ func (o *Office) ApproveVisit(ctx context.Context, visit act.Digest, mark, as st
 		if err != nil {
 			return err
 		}
-		f := ruling.VisitFacts{Own: o.Card.Party, Mark: act.Mark{Party: o.Card.Party, Text: mark}, Now: o.Now()}
+		at, err := o.Catalogue.Moment(tx, o.Now())
+		if err != nil {
+			return err
+		}
+		f := ruling.VisitFacts{Own: o.Card.Party, Mark: act.Mark{Party: o.Card.Party, Text: mark}, Now: at}
 		if ok {
 			f.Visit = &v
-			p, row, known, err := o.Catalogue.Pact(tx, v.Pact, o.Now())
+			p, row, known, err := o.Catalogue.Pact(tx, v.Pact, at)
 			if err != nil {
 				return err
 			}

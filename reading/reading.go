@@ -73,7 +73,11 @@ func (r *Room) facts(tx *ledger.Tx, n act.Number, name, purpose string, now time
 	if err != nil {
 		return cu, ruling.ReadFacts{}, err
 	}
-	f := ruling.ReadFacts{Own: r.Own, Person: person, Purpose: purpose, Now: now}
+	at, err := r.Catalogue.Moment(tx, now)
+	if err != nil {
+		return cu, ruling.ReadFacts{}, err
+	}
+	f := ruling.ReadFacts{Own: r.Own, Person: person, Purpose: purpose, Now: at}
 	if ok && cu.From != "" {
 		// A product keeps the terms that it was released under (R57).
 		p, row, _, err := r.Catalogue.PactUnder(tx, cu.Manifest.Pact, cu.Text)
@@ -130,7 +134,7 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		if !rule.Allowed {
 			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: name, Purpose: f.Purpose, Because: rule.Because}, "", cu)
 		}
-		if grants, err = r.grants(cu); err != nil {
+		if grants, err = r.grants(cu, f.Now); err != nil {
 			return r.ask(ctx, tx, cu, name)
 		}
 		if o == nil {
@@ -163,7 +167,7 @@ func (r *Room) unlock(ctx context.Context, n act.Number, name, purpose string) (
 			return err
 		}
 		cu = f.Custody
-		grants, err = r.grants(cu)
+		grants, err = r.grants(cu, f.Now)
 		may = err == nil
 		return nil
 	})
@@ -190,12 +194,12 @@ func (r *Room) controlled(cu product.Custody) bool {
 var errNoShare = errors.New("no share is lent")
 
 // grants returns the shares that are lent now. Each answer to an asking opens once.
-func (r *Room) grants(cu product.Custody) ([]seal.Grant, error) {
+func (r *Room) grants(cu product.Custody, at time.Time) ([]seal.Grant, error) {
 	if !r.controlled(cu) {
 		return nil, nil
 	}
 	for _, l := range cu.Loans {
-		if !r.Now().Before(l.Until.Time) || l.Used {
+		if !at.Before(l.Until.Time) || l.Used {
 			continue
 		}
 		g, err := seal.ParseGrant(l.Share)

@@ -113,6 +113,9 @@ type considered struct {
 
 // consider gathers the facts in tx and rules.
 func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string, at time.Time) (c considered, err error) {
+	if at, err = o.Catalogue.Moment(tx, at); err != nil {
+		return c, err
+	}
 	p, row, ok, err := o.Catalogue.Pact(tx, d.Pact, at)
 	if err != nil {
 		return c, err

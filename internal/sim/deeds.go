@@ -27,19 +27,22 @@ var ops []op
 
 func init() {
 	ops = []op{
-		{"exchange", 30, ByLink, (*World).doExchange},
-		{"connect", 6, ByLink, (*World).doConnect},
-		{"offer", 10, ByLink, (*World).doOffer},
-		{"deliver", 14, ByLink, (*World).doDeliver},
-		{"network", 10, ByLink, (*World).doNetwork},
-		{"fetch", 8, ByLink, (*World).doFetch},
+		{"exchange", 30, Linked, (*World).doExchange},
+		{"connect", 6, Linked, (*World).doConnect},
+		{"offer", 10, Linked, (*World).doOffer},
+		{"deliver", 14, Linked, (*World).doDeliver},
+		{"network", 10, Linked, (*World).doNetwork},
+		{"fetch", 8, Linked, (*World).doFetch},
 		{"follow", 4, nil, (*World).doFollow},
 		{"release", 24, nil, (*World).doRelease},
 		{"approve", 10, nil, (*World).doApprove},
 		{"open", 20, nil, (*World).doOpen},
 		{"deed", 14, nil, (*World).doDeed},
 		{"consent", 9, nil, (*World).doConsent},
+		{"mandate", 4, nil, (*World).doMandate},
+		{"visit", 8, nil, (*World).doVisit},
 		{"pact", 10, nil, (*World).doPact},
+		{"amend", 16, Amends, (*World).doAmend},
 		{"person", 4, nil, (*World).doPerson},
 		{"letter", 3, nil, (*World).doLetter},
 		{"wait", 10, nil, (*World).doWait},
@@ -47,21 +50,35 @@ func init() {
 		{"fault", 8, nil, (*World).doFault},
 		{"crash", 4, nil, (*World).doCrash},
 		{"start", 16, nil, (*World).doStart},
-		{"backup", 3, nil, (*World).doBackup},
-		{"restore", 1, nil, (*World).doRestore},
-		{"clone", 1, nil, (*World).doClone},
+		{"backup", 3, Two, (*World).doBackup},
+		{"restore", 1, Two, (*World).doRestore},
+		{"clone", 1, Two, (*World).doClone},
 		{"rot", 1, nil, (*World).doRot},
 		{"hostile", 40, Hostile, (*World).doHostile},
-		{"write", 16, ByParcels, (*World).doWrite},
-		{"absorb", 20, ByParcels, (*World).doAbsorb},
-		{"post", 24, ByParcels, (*World).doPost},
-		{"pouch", 18, ByParcels, (*World).doPouch},
+		{"write", 16, ByPouch, (*World).doWrite},
+		{"absorb", 20, ByPouch, (*World).doAbsorb},
+		{"post", 24, ByPouch, (*World).doPost},
+		{"pouch", 18, ByPouch, (*World).doPouch},
 		{"turn", 8, Turns, (*World).doTurn},
+		{"pack", 14, ByCourier, (*World).doPack},
+		{"take", 20, ByCourier, (*World).doTake},
+		{"medium", 10, ByCourier, (*World).doMedium},
+		{"hop", 40, Three, (*World).doHop},
+		{"route", 8, Three, (*World).doRoute},
+		{"tricks", 6, Three, (*World).doTricks},
+		{"pass on", 16, Three, (*World).doPassOn},
 	}
 }
 
-// pair draws the two sides that meet: of each party the first copy, or the other.
+// Two reports whether a world has two nodes alone.
+func Two(seed uint64) bool { return !Three(seed) }
+
+// pair draws two sides that meet, of different parties: of each the first copy, or the other.
 func (w *World) pair() (a, b *Side) {
+	if len(w.parties) == 3 {
+		x := pick(w.rnd, w.pairs()...)
+		return x[0], x[1]
+	}
 	for _, s := range w.sides {
 		if s.gone {
 			continue
@@ -75,69 +92,87 @@ func (w *World) pair() (a, b *Side) {
 	return a, b
 }
 
+// aLink draws a link that stands, or makes one.
+func (w *World) aLink() (*link, error) { return w.linked(w.pair()) }
+
 func (w *World) doConnect() string {
 	err := w.connect(w.pair())
 	return text(err)
 }
 
 func (w *World) doExchange() string {
-	if w.link == nil {
-		if err := w.connect(w.pair()); err != nil {
-			return text(err)
+	if len(w.parties) == 3 && w.rnd.IntN(3) > 0 {
+		var all []string
+		for _, x := range w.pairs() {
+			l, err := w.linked(x[0], x[1])
+			if err == nil {
+				err = w.exchange(l, 3+w.rnd.IntN(10))
+			}
+			all = append(all, text(err))
 		}
+		return strings.Join(all, ", ")
 	}
-	return text(w.exchange(3 + w.rnd.IntN(10)))
+	l, err := w.aLink()
+	if err != nil {
+		return text(err)
+	}
+	return text(w.exchange(l, 3+w.rnd.IntN(10)))
 }
 
 func (w *World) doOffer() string {
-	if w.link == nil {
-		return text(w.connect(w.pair()))
+	l, err := w.aLink()
+	if err != nil {
+		return text(err)
 	}
-	return text(w.offer(w.rnd.IntN(2)))
+	return text(w.offer(l, w.rnd.IntN(2)))
 }
 
 func (w *World) doDeliver() string {
-	if w.link == nil {
+	l := w.links[pairOf(w.pair())]
+	if l == nil {
 		return "no link"
 	}
 	i := w.rnd.IntN(2)
-	if len(w.link.ends[i].in) == 0 {
+	if len(l.ends[i].in) == 0 {
 		i = 1 - i
 	}
-	if len(w.link.ends[i].in) == 0 {
+	if len(l.ends[i].in) == 0 {
 		return "nothing is under way"
 	}
-	return text(w.deliver(i, 0))
+	return text(w.deliver(l, i, 0))
 }
 
 // doNetwork is what a network does to messages under way, and to links.
 func (w *World) doNetwork() string {
+	a, b := w.pair()
 	switch what := pick(w.rnd, "drop", "duplicate", "reorder", "cut", "one-way cut", "heal", "heal", "flap", "corrupt"); what {
 	case "cut":
-		w.cut = [2]bool{true, true}
-		w.link = nil
+		w.cut[a.index()], w.cut[b.index()] = true, true
+		w.unlink(a)
+		w.unlink(b)
 		w.hit("network: cut")
 		return what
 	case "one-way cut":
-		i := w.rnd.IntN(2)
+		i := w.rnd.IntN(len(w.parties))
 		w.cut[i] = true
 		w.hit("network: one-way cut")
 		return fmt.Sprint(what, " from ", parties[i])
 	case "heal":
-		w.cut = [2]bool{}
+		w.cut = [3]bool{}
 		return what
 	case "flap":
 		w.hit("network: flap")
 		for range 3 {
-			_ = w.connect(w.pair())
+			_ = w.connect(a, b)
 		}
 		return what
 	default:
-		if w.link == nil {
+		l := w.links[pairOf(a, b)]
+		if l == nil {
 			return "no link"
 		}
 		i := w.rnd.IntN(2)
-		e := w.link.ends[i]
+		e := l.ends[i]
 		if len(e.in) == 0 {
 			return "nothing is under way"
 		}
@@ -145,14 +180,14 @@ func (w *World) doNetwork() string {
 		m := e.in[0]
 		switch what {
 		case "drop", "corrupt": // TLS notices both, and ends
-			w.link = nil
+			w.links[l.place()] = nil
 		case "duplicate":
 			if m.del != nil {
 				m.dup = true
 				e.in = append(e.in, m)
 			}
 		case "reorder":
-			return what + ": " + text(w.deliver(i, len(e.in)-1))
+			return what + ": " + text(w.deliver(l, i, len(e.in)-1))
 		}
 		return what
 	}
@@ -163,7 +198,10 @@ func (w *World) doFetch() string {
 	if w.rnd.IntN(2) == 0 {
 		a, b = b, a
 	}
-	if !a.up() || !b.up() || w.link == nil && w.connect(a, b) != nil {
+	if !a.up() || !b.up() {
+		return "no link"
+	}
+	if _, err := w.linked(a, b); err != nil {
 		return "no link"
 	}
 	cutAt, flip := -1, -1
@@ -229,11 +267,9 @@ func (w *World) doRelease() string {
 	case 1, 2, 3, 4, 5, 6:
 		size = 66<<10 + w.rnd.IntN(4<<10)
 	}
-	if ByParcels(w.seed) && w.rnd.IntN(25) == 0 { // more than one parcel holds
+	if !Linked(w.seed) && w.rnd.IntN(25) == 0 { // more than one parcel holds
 		size = 5<<20 + w.rnd.IntN(1<<20)
 	}
-	canary := fmt.Sprintf("canary-%016x-%016x", w.rnd.Uint64(), w.rnd.Uint64())
-	b := bytes.Repeat([]byte(canary+"\n"), size/len(canary)+1)[:max(size, len(canary))]
 	seldom := func(usual, other string) string {
 		if w.rnd.IntN(12) == 0 {
 			return other
@@ -241,13 +277,26 @@ func (w *World) doRelease() string {
 		return usual
 	}
 	d := release.Draft{
-		As: pick(w.rnd, "officer", "officer", "officer", "officer", "second", "second", "analyst"), Pact: pactID, Title: "a report", Kind: "report",
+		As: pick(w.rnd, "officer", "officer", "officer", "officer", "second", "second", "analyst"), Title: "a report", Kind: "report",
 		Subject: seldom("defence", "weather"), Form: seldom("electronic", "oral"), Purpose: seldom(pick(w.rnd, "threat-assessment", "missile-warning"), "sport"),
 		Language: "en", Mark: marks[s.party][pick(w.rnd, 0, 0, 0, 0, 1, 1, 1, 2)], MediaType: "text/plain", Mode: seal.Released,
 	}
+	d.Pact, d.To = w.to(s)
 	if w.rnd.IntN(5) == 0 {
 		d.Mode = seal.OriginatorControlled
 	}
+	if w.rnd.IntN(15) == 0 {
+		d.Caveats = []string{"no copy"}
+	}
+	w.madeFrom(s, &d)
+	w.underMandate(s, &d)
+	return w.release(s, d, size)
+}
+
+// release has a draft released, with content that is found again.
+func (w *World) release(s *Side, d release.Draft, size int) string {
+	canary := fmt.Sprintf("canary-%016x-%016x", w.rnd.Uint64(), w.rnd.Uint64())
+	b := bytes.Repeat([]byte(canary+"\n"), size/len(canary)+1)[:max(size, len(canary))]
 	w.tried[sum(b)] = true
 	content := &slow{Reader: bytes.NewReader(b)}
 	if w.rnd.IntN(5) == 0 && !w.busy {
@@ -264,7 +313,67 @@ func (w *World) doRelease() string {
 	}
 	w.released[slip.Number] = &paper{sum(b), s.party}
 	w.shownRelease(s, slip)
-	return fmt.Sprint(s, " ", slip.Number, " entry ", slip.Entry, " waits ", slip.Waits, " ", d.Mode, " ", len(b), " bytes")
+	return fmt.Sprint(s, " ", slip.Number, " entry ", slip.Entry, " waits ", slip.Waits, " ", d.Mode, " ", len(b), " bytes to ", slip.To, " under ", d.Pact)
+}
+
+// to draws the pact of a release, and its recipients.
+func (w *World) to(s *Side) (act.PactID, []act.Party) {
+	switch {
+	case !Three(w.seed):
+		return pactID, nil
+	case s.party == "US":
+		return pick(w.rnd, passingID, blindID), []act.Party{s.other()}
+	}
+	switch w.rnd.IntN(8) {
+	case 0, 1, 2:
+		return blindID, []act.Party{s.neighbour()}
+	case 3, 4:
+		return passingID, []act.Party{"US"}
+	case 5:
+		return pick(w.rnd, blindID, passingID), pick(w.rnd, nil, []act.Party{s.neighbour()}, []act.Party{"US"})
+	}
+	return pactID, nil
+}
+
+// madeFrom has a draft made from products that are here, now and then.
+func (w *World) madeFrom(s *Side, d *release.Draft) {
+	if w.rnd.IntN(4) > 0 {
+		return
+	}
+	all := w.held(s, func(cu product.Custody) bool { return cu.From != "" })
+	least := 0
+	for range 1 + w.rnd.IntN(2) {
+		if len(all) == 0 {
+			return
+		}
+		cu := pick(w.rnd, all...)
+		d.Lineage = append(d.Lineage, act.Lineage{Of: cu.Manifest.Number, How: pick(w.rnd, "excerpt", "translation", "assessment", "answer")})
+		if w.rnd.IntN(6) > 0 {
+			d.Purpose = cu.Manifest.Purpose
+		}
+		m, _ := cu.Mark(&cu.Manifest)
+		least = max(least, rank(m))
+	}
+	if w.rnd.IntN(5) > 0 && least > 0 {
+		d.Mark = marks[s.party][least-1]
+	}
+}
+
+// underMandate has a draft claim a mandate, now and then, and mostly one that covers it.
+func (w *World) underMandate(s *Side, d *release.Draft) {
+	all := order(s.view.mandates)
+	if len(all) == 0 || w.rnd.IntN(3) > 0 {
+		return
+	}
+	n := pick(w.rnd, all...)
+	m := s.view.mandates[n]
+	d.Mandate = &n
+	if w.rnd.IntN(5) > 0 {
+		d.Pact, d.Kind, d.Subject, d.Purpose, d.Mark = m.Pact, m.Kind, m.Subject, m.Purpose, m.Mark.Text
+		if d.Pact == pactID {
+			d.To = nil
+		}
+	}
 }
 
 // meanwhile is what happens while content is read.
@@ -278,12 +387,12 @@ func (w *World) meanwhile(s *Side) {
 	case 1:
 		_ = w.person(s, "officer", true, false)
 	case 2:
-		_ = s.n.Chancery.Step(w.ctx, act.PactNotice, pactID, pactSum, "", "officer")
+		_ = s.n.Chancery.Step(w.ctx, act.PactNotice, pactID, original.sum, "", "officer")
 	case 3:
-		_ = s.n.Chancery.Read(w.ctx, pactID, pactSum, pact.Terminated, "", "officer")
+		_ = s.n.Chancery.Read(w.ctx, pactID, original.sum, pact.Terminated, "", "officer")
 	case 4:
-		if w.link != nil {
-			_ = w.exchange(3)
+		if l, err := w.aLink(); err == nil {
+			_ = w.exchange(l, 3)
 		}
 	}
 }
@@ -339,7 +448,7 @@ func (w *World) doOpen() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu := w.approved(s, pick(w.rnd, all...), "purpose")
+	cu := w.consented(s, pick(w.rnd, all...), "purpose")
 	n := cu.Manifest.Number
 	as := pick(w.rnd, "analyst", "analyst", "analyst", "analyst", "junior", "junior", "clerk", "officer", "admin", "nobody")
 	purpose := pick(w.rnd, "", "", "threat-assessment", "missile-warning", "missile-warning", "sport")
@@ -373,15 +482,15 @@ func (w *World) open(s *Side, n act.Number, as, purpose string) string {
 	return fmt.Sprint(b.Len(), " bytes")
 }
 
-// approved is, half of the time, a product about which the partner approved a
+// consented is, half of the time, a product about which the partner approved a
 // deed, where there is one: people use what they asked for.
-func (w *World) approved(s *Side, cu product.Custody, deed string) product.Custody {
-	for _, d := range s.view.order() {
+func (w *World) consented(s *Side, cu product.Custody, deed string) product.Custody {
+	for _, d := range order(s.view.consents) {
 		c := s.view.consents[d]
 		if c.by == s.party || c.Deed != deed || w.rnd.IntN(2) == 0 {
 			continue
 		}
-		for _, o := range w.held(s, func(o product.Custody) bool { return o.Manifest.Number == c.Number }) {
+		for _, o := range w.held(s, func(o product.Custody) bool { return c.about(&o.Manifest) && o.Manifest.Originator != c.by }) {
 			return o
 		}
 	}
@@ -397,16 +506,16 @@ func (w *World) doDeed() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu := w.approved(s, pick(w.rnd, all...), "copy")
+	cu := w.consented(s, pick(w.rnd, all...), "copy")
 	d := reading.Deed{Deed: pick(w.rnd, "copy", "copy", "copy", "destroy", "downgrade", "downgrade")}
 	switch d.Deed {
 	case "copy":
 		d.As, d.Holder, d.Reason, d.Purpose = pick(w.rnd, "analyst", "junior"), "desk 1", "work", cu.Manifest.Purpose
 	case "destroy":
-		if cu.Manifest.Originator == s.party && len(cu.Received)+len(cu.Refused) == 0 {
+		if cu.Manifest.Originator == s.party && len(cu.Received)+len(cu.Refused) < len(cu.Manifest.Recipients) {
 			return "it is on its way" // a known gap: see docs/reliability.md
 		}
-		d.As, d.Method = pick(w.rnd, "registrar", "registrar", "analyst"), pick(w.rnd, "burn", "burn", "eat")
+		d.As, d.Method = pick(w.rnd, "registrar", "registrar", "analyst"), pick(w.rnd, "burn", "burn", "erase", "shred", "eat")
 	case "downgrade":
 		d.As, d.Mark = "officer", marks[s.party][0]
 	}
@@ -432,7 +541,7 @@ func (w *World) doConsent() string {
 		return text(errNobody)
 	}
 	if w.rnd.IntN(6) == 0 {
-		given := s.view.order()
+		given := order(s.view.consents)
 		if len(given) == 0 {
 			return "nothing was approved"
 		}
@@ -463,6 +572,9 @@ func (w *World) doConsent() string {
 		return fmt.Sprint(s, " lends ", cu.Manifest.Number, ": ", text(err))
 	}
 	c := act.Consent{Number: cu.Manifest.Number, Deed: pick(w.rnd, "copy", "copy", "purpose"), Purpose: cu.Manifest.Purpose, Until: act.MomentOf(s.now().Add(time.Duration(1+w.rnd.IntN(3000)) * time.Hour)), Uses: 1 + w.rnd.IntN(5)/4}
+	if Three(w.seed) && w.rnd.IntN(2) == 0 {
+		c.Deed, c.Recipient = "pass-on", s.other()
+	}
 	if c.Deed == "purpose" {
 		c.Purpose = pick(w.rnd, "threat-assessment", "missile-warning")
 	}
@@ -480,35 +592,134 @@ func (w *World) doPact() string {
 	if s == nil {
 		return text(errNobody)
 	}
+	t := original
+	if Three(w.seed) {
+		t = pick(w.rnd, original, passing, blind)
+	}
+	if s.view.rows[amended.sum] != nil && w.rnd.IntN(2) == 0 {
+		t = amended
+	}
+	if !t.has(s.party) {
+		return fmt.Sprint(s, " is no party to ", t.name)
+	}
 	var err error
 	what := ""
-	r := s.view.row(pactSum)
+	r := s.view.rows[t.sum]
 	switch {
 	case r == nil:
 		what = "propose"
-		_, err = s.n.Chancery.Propose(w.ctx, pactText, "officer")
+		_, err = s.n.Chancery.Propose(w.ctx, t.bytes, "officer")
 	case w.rnd.IntN(8) == 0:
 		phase := pick(w.rnd, pact.Active, pact.Active, pact.NoticeSuspended, pact.Terminated)
 		what = "read as " + string(phase)
-		err = s.n.Chancery.Read(w.ctx, pactID, pactSum, phase, "", pick(w.rnd, "officer", "officer", "second"))
+		err = s.n.Chancery.Read(w.ctx, t.id, t.sum, phase, "", pick(w.rnd, "officer", "officer", "second"))
 	default:
 		steps := []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactSigned, act.PactSigned, act.PactNotified, act.PactNotified, act.PactNotified, act.PactNotified}
 		if w.rnd.IntN(6) == 0 {
 			steps = []act.Kind{act.PactCancelled}
 		}
-		if len(r.signed) == 2 && len(r.notified) == 2 {
+		if _, in := r.since(); in {
 			steps = []act.Kind{act.PactNotice, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactNoticeWithdrawn, act.PactSigned}
 		}
 		k := pick(w.rnd, steps...)
 		what = string(k)
-		err = s.n.Chancery.Step(w.ctx, k, pactID, pactSum, "", pick(w.rnd, "officer", "officer", "officer", "second"))
+		err = s.n.Chancery.Step(w.ctx, k, t.id, t.sum, "", pick(w.rnd, "officer", "officer", "officer", "second"))
 	}
 	if err != nil {
 		w.told(s, err)
 	} else if !s.power {
 		w.hit("people: " + strings.Split(what, " as ")[0])
 	}
-	return fmt.Sprint(s, " ", what, ": ", text(err))
+	return fmt.Sprint(s, " ", what, " of ", t.name, ": ", text(err))
+}
+
+// doAmend takes the next step towards the amended text.
+func (w *World) doAmend() string {
+	s := w.running()
+	if s == nil || !amended.has(s.party) {
+		return text(errNobody)
+	}
+	if s.view.rules(pactID, s.now()) == nil {
+		return "there is nothing to amend yet"
+	}
+	r := s.view.rows[amended.sum]
+	if r == nil {
+		_, err := s.n.Chancery.Propose(w.ctx, amended.bytes, "officer")
+		return fmt.Sprint(s, " proposes an amendment: ", text(err))
+	}
+	k := act.PactSigned
+	if _, signed := r.signed[s.party]; signed {
+		k = act.PactNotified
+	}
+	return fmt.Sprint(s, " takes the step ", k, " of the amendment: ", text(s.n.Chancery.Step(w.ctx, k, pactID, amended.sum, "", "officer")))
+}
+
+// doMandate gives or takes back a standing authority.
+func (w *World) doMandate() string {
+	s := w.running()
+	if s == nil {
+		return text(errNobody)
+	}
+	if all := order(s.view.mandates); len(all) > 0 && w.rnd.IntN(4) == 0 {
+		err := s.n.Chancery.Withdraw(w.ctx, pick(w.rnd, all...), "", "officer")
+		if err == nil {
+			w.hit("people: a mandate is withdrawn")
+		}
+		return fmt.Sprint(s, " withdraws a mandate: ", text(err))
+	}
+	id, _ := w.to(s)
+	m := act.Mandate{Pact: id, Kind: "report", Subject: "defence", Mark: act.Mark{Party: s.party, Text: marks[s.party][pick(w.rnd, 0, 1, 1, 1)]}, Purpose: pick(w.rnd, "threat-assessment", "missile-warning"),
+		Until: act.MomentOf(s.now().Add(time.Duration(1+w.rnd.IntN(1000)) * time.Hour))}
+	as := pick(w.rnd, "officer", "second", "second", "analyst")
+	_, err := s.n.Chancery.Mandate(w.ctx, m, as)
+	if err != nil {
+		w.told(s, err)
+	} else {
+		w.hit("people: a mandate is given")
+	}
+	return fmt.Sprint(s, " gives a mandate as ", as, ": ", text(err))
+}
+
+// doVisit asks for a visit, approves or ends one, or shows a visitor a product.
+func (w *World) doVisit() string {
+	s := w.running()
+	if s == nil || s.index() > 1 {
+		return text(errNobody)
+	}
+	all := order(s.view.visits)
+	what := w.rnd.IntN(9)
+	if len(all) == 0 || what < 2 {
+		from := s.now().Add(time.Duration(w.rnd.IntN(40)-10) * time.Hour)
+		v := act.Visit{Visitors: []string{"visitor"}, Subject: "defence", Mark: act.Mark{Party: s.party, Text: marks[s.party][1]}, From: act.MomentOf(from), Until: act.MomentOf(from.Add(time.Duration(20+w.rnd.IntN(1000)) * time.Hour))}
+		_, err := s.n.Chancery.State(w.ctx, pactID, act.VisitAsked, v, s.neighbour(), "officer")
+		return fmt.Sprint(s, " asks for a visit: ", text(err))
+	}
+	d := pick(w.rnd, all...)
+	switch what {
+	case 2, 3:
+		_, err := s.n.Chancery.ApproveVisit(w.ctx, d, marks[s.party][pick(w.rnd, 0, 1, 1, 2)], pick(w.rnd, "officer", "officer", "second"))
+		if err != nil {
+			w.told(s, err)
+		}
+		return fmt.Sprint(s, " approves a visit: ", text(err))
+	case 4:
+		_, err := s.n.Chancery.EndVisit(w.ctx, d, "officer")
+		return fmt.Sprint(s, " ends a visit: ", text(err))
+	}
+	held := w.held(s, func(cu product.Custody) bool { return cu.From != "" })
+	if len(held) == 0 {
+		return "nothing is here"
+	}
+	cu := pick(w.rnd, held...)
+	_, err := s.n.Reading.Do(w.ctx, cu.Manifest.Number, reading.Deed{As: pick(w.rnd, "analyst", "analyst", "junior"), Deed: "show", Purpose: cu.Manifest.Purpose, Visit: &d, Visitor: pick(w.rnd, "visitor", "visitor", "visitor", "visitor", "stranger")})
+	if s.power {
+		return "the power went"
+	}
+	if err != nil {
+		w.told(s, err)
+		w.refusedInLedger(s, err, act.OpeningDenied)
+	}
+	return fmt.Sprint(s, " shows ", cu.Manifest.Number, ": ", text(err))
 }
 
 // person changes what one of s's people may do.
@@ -559,7 +770,11 @@ func (w *World) doLetter() string {
 			return fmt.Sprint(s, " acknowledges: ", text(err))
 		}
 	}
-	_, err := s.n.Chancery.State(w.ctx, pactID, act.LawNotified, act.LawNotice{Text: "a law changed"}, s.other(), "officer")
+	id, to := pactID, s.other()
+	if to == "US" || s.party == "US" {
+		id = passingID
+	}
+	_, err := s.n.Chancery.State(w.ctx, id, act.LawNotified, act.LawNotice{Text: "a law changed"}, to, "officer")
 	return fmt.Sprint(s, " notifies a law: ", text(err))
 }
 
@@ -660,8 +875,8 @@ func (w *World) doBackup() string {
 
 // doRestore puts an old backup back, as a clumsy operator does.
 func (w *World) doRestore() string {
-	s := pick(w.rnd, w.sides[:2]...)
-	if s.backup == nil || s.doubt || len(w.sides) > 2 || w.hostile != nil {
+	s := pick(w.rnd, w.sides[:len(w.parties)]...)
+	if s.backup == nil || s.doubt || len(w.sides) > len(w.parties) || w.hostile != nil {
 		return "there is none"
 	}
 	was := s.save()
@@ -676,11 +891,11 @@ func (w *World) doRestore() string {
 
 // doClone runs a copy of the folder on a second machine.
 func (w *World) doClone() string {
-	s := pick(w.rnd, w.sides[:2]...)
-	if len(w.sides) > 2 || s.doubt || w.hostile != nil {
+	s := pick(w.rnd, w.sides[:len(w.parties)]...)
+	if len(w.sides) > len(w.parties) || s.doubt || w.hostile != nil {
 		return "not now"
 	}
-	c := w.side(s.party, 0, s.disk.Copy())
+	c := w.side(s.party, s.disk.Copy())
 	c.copy, c.view, c.doubt, s.doubt = 1, s.view.clone(), true, true
 	c.rot = slices.Clone(s.rot)
 	c.dir += "'"
@@ -691,7 +906,7 @@ func (w *World) doClone() string {
 
 // doRot changes a byte of a kept object.
 func (w *World) doRot() string {
-	s := pick(w.rnd, w.sides[:2]...)
+	s := pick(w.rnd, w.sides[:len(w.parties)]...)
 	var all []vault.Digest
 	for d := range s.disk.Copy().Vault().List(w.ctx) {
 		all = append(all, d)

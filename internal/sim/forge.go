@@ -64,7 +64,7 @@ func (w *World) hostileAct(kr, jp *Side) string {
 	}
 	number := act.Number("KR-2026-0000-0000")
 	rel := act.Release{Manifest: act.Manifest{Pact: pactID, Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en", Title: "x", MediaType: "text/plain",
-		Mark: act.Mark{Party: jp.party, Text: marks[jp.party][0]}, Originator: jp.party, Origins: []act.Party{jp.party}, Recipients: []act.Party{kr.party}, Made: act.MomentOf(jp.now())}, Text: pactSum, Seal: act.Seal{Size: 10, Plain: 1, Mode: "released", Root: []byte{1}}}
+		Mark: act.Mark{Party: jp.party, Text: marks[jp.party][0]}, Originator: jp.party, Origins: []act.Party{jp.party}, Recipients: []act.Party{kr.party}, Made: act.MomentOf(jp.now())}, Text: original.sum, Seal: act.Seal{Size: 10, Plain: 1, Mode: "released", Root: []byte{1}}}
 	rel.Manifest.Number, _ = act.NewNumber(jp.party, 2026, w.random)
 	if len(theirs) > 0 {
 		number = pick(w.rnd, theirs...).body.Manifest.Number
@@ -75,7 +75,7 @@ func (w *World) hostileAct(kr, jp *Side) string {
 	var body any = rel
 	what := pick(w.rnd, "release above the ceiling", "release of another subject", "release to nobody", "release in our series", "release under another text", "release by nobody", "release by one not notified",
 		"release without content", "release marked in our scheme", "release under a used number", "release as of next year", "receipt for nothing", "refusal of nothing", "reclassification of ours", "reclassification of ours", "consent in our name", "withdrawal of our consent",
-		"loan of ours", "destruction of nothing", "asking for what it was not given", "unknown kind", "unknown kind that must be understood", "enrolment", "mandate", "dispute", "proposal of garbage", "step under no text", "asking twice")
+		"loan of ours", "destruction of nothing", "asking for what it was not given", "unknown kind", "unknown kind that must be understood", "enrolment", "mandate", "dispute", "approval of its own visit", "end of a visit that is nobody's", "product made from what it does not have", "medium taken in that nobody packed", "proposal of garbage", "step under no text", "asking twice")
 	switch what {
 	case "release above the ceiling":
 		rel.Manifest.Mark.Text = marks[jp.party][2]
@@ -116,7 +116,7 @@ func (w *World) hostileAct(kr, jp *Side) string {
 		k, body = act.ConsentGiven, act.Consent{Number: number, Deed: "copy", Purpose: "threat-assessment", Until: act.MomentOf(jp.now().AddDate(1, 0, 0)), Uses: 9}
 	case "withdrawal of our consent":
 		k, body = act.ConsentWithdrawn, act.Withdrawal{Act: act.DigestOf([]byte("x"))}
-		for _, d := range kr.view.order() {
+		for _, d := range order(kr.view.consents) {
 			body = act.Withdrawal{Act: d}
 		}
 	case "loan of ours":
@@ -136,6 +136,19 @@ func (w *World) hostileAct(kr, jp *Side) string {
 		k, by, body = act.PersonEnrolled, "", staff(kr.party, w.now)[0]
 	case "mandate":
 		k, body = act.MandateGiven, act.Mandate{Pact: pactID, Kind: "report", Subject: "defence", Mark: act.Mark{Party: kr.party, Text: marks[kr.party][1]}, Purpose: "threat-assessment", Until: act.MomentOf(jp.now().AddDate(1, 0, 0))}
+	case "approval of its own visit":
+		k, body = act.VisitApproved, act.Approval{Mark: act.Mark{Party: jp.party, Text: marks[jp.party][1]}}
+		for _, d := range order(kr.view.visits) {
+			if kr.view.visits[d].host == kr.party {
+				body = act.Approval{Visit: d, Mark: act.Mark{Party: kr.party, Text: marks[kr.party][1]}}
+			}
+		}
+	case "end of a visit that is nobody's":
+		k, body = act.VisitEnded, act.Withdrawal{Act: act.DigestOf([]byte("x"))}
+	case "product made from what it does not have":
+		rel.Manifest.Lineage, rel.Manifest.Origins = []act.Lineage{{Of: number, How: "excerpt"}}, []act.Party{jp.party, "US"}
+	case "medium taken in that nobody packed":
+		k, by, body = act.MediumTaken, "", act.Medium{Party: kr.party, Seal: "0000-0000-0000-0000", Medium: 1, Of: 1}
 	case "dispute":
 		k, by, body = act.LedgerDisputed, "", act.Dispute{Party: kr.party, What: "x"}
 	case "proposal of garbage":
@@ -165,22 +178,6 @@ func (w *World) hostileAct(kr, jp *Side) string {
 		w.hit("hostile: " + what)
 	}
 	return what + ": " + text(err)
-}
-
-func sorted(m map[act.Number]*seen) (all []act.Number) {
-	for n := range m {
-		all = append(all, n)
-	}
-	slices.Sort(all)
-	return all
-}
-
-func (v *view) order() (all []act.Digest) {
-	for d := range v.consents {
-		all = append(all, d)
-	}
-	sortDigests(all)
-	return all
 }
 
 // pending is what the partner's node would send next.
@@ -237,7 +234,7 @@ func (w *World) takes(kr *Side, d intake.Delivery) string {
 		var c *ledger.Contradiction
 		if errors.As(err, &c) {
 			w.look(kr)
-			if kr.n.Ledger.Err() == nil && !kr.power && kr.view.disputed {
+			if kr.n.Ledger.Err() == nil && !kr.power && kr.view.disputed[parties[1]] {
 				w.evident(kr)
 			}
 		}
@@ -415,7 +412,7 @@ func (w *World) fork(kr, jp *Side) string {
 	answer := w.takes(kr, d)
 	w.look(kr)
 	if kr.n.Ledger.Err() == nil && !kr.power && !kr.now().Before(kr.view.last.Add(-catalogue.ClockSlack)) { // a clock that is behind stops writes: a known gap
-		if d.Acts == nil && (answer == "done" || !kr.view.disputed) {
+		if d.Acts == nil && (answer == "done" || !kr.view.disputed[parties[1]]) {
 			w.fail(30, "%s takes %s as if it were one: %s", kr, what, answer)
 		}
 		if d.Acts != nil && answer == "done" && (kr.view.size() != size+1 || kr.view.acts[size].Kind != act.ActRefused) {

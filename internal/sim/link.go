@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"syscall"
 	"time"
 
@@ -36,6 +37,7 @@ type end struct {
 	waiting int      // acts that were offered and not answered, or -1
 	shown   time.Time
 	told    act.Head // what the other knows that we saw of its ledger
+	away    bool     // acts went by the hub since
 }
 
 // message is a delivery or, without one, the answer to it.
@@ -45,24 +47,43 @@ type message struct {
 	dup bool
 }
 
-// unlink breaks the link of a side.
+// unlink breaks the links of a side.
 func (w *World) unlink(s *Side) {
-	if l := w.link; l != nil && (s == nil || l.ends[0].side == s || l.ends[1].side == s) {
-		w.link = nil
+	for i, l := range w.links {
+		if l != nil && (l.ends[0].side == s || l.ends[1].side == s) {
+			w.links[i] = nil
+		}
 	}
+}
+
+// pairOf is the place of the link between two parties.
+func pairOf(a, b *Side) int { return a.index() + b.index() - 1 }
+
+func (l *link) place() int { return pairOf(l.ends[0].side, l.ends[1].side) }
+
+// stands reports whether a link is there still.
+func (w *World) stands(l *link) bool { return l != nil && w.links[l.place()] == l }
+
+// linked returns the link between the parties of two sides, made if there is none.
+func (w *World) linked(a, b *Side) (*link, error) {
+	if l := w.links[pairOf(a, b)]; l != nil {
+		return l, nil
+	}
+	err := w.connect(a, b)
+	return w.links[pairOf(a, b)], err
 }
 
 // connect makes a link between the sides a and b, if both are up and no
 // direction is cut: each hears the other's greeting first.
 func (w *World) connect(a, b *Side) error {
-	w.link = nil
-	if w.post {
+	w.links[pairOf(a, b)] = nil
+	if w.way != byLink && pairOf(a, b) == 0 {
 		return errors.New("they are reached by parcels")
 	}
 	if !a.up() || !b.up() {
 		return errors.New("the other side is down")
 	}
-	if w.cut[0] || w.cut[1] {
+	if w.cut[a.index()] || w.cut[b.index()] {
 		return syscall.EHOSTUNREACH
 	}
 	l := &link{}
@@ -89,26 +110,36 @@ func (w *World) connect(a, b *Side) error {
 	if errs != nil {
 		return errs
 	}
-	w.link = l
+	w.links[l.place()] = l
 	return nil
 }
 
-// offer has the end i send what there is to send.
-func (w *World) offer(i int) error {
-	e, o := w.link.ends[i], w.link.ends[1-i]
+// offer has the end i send what there is to send. What is for a partner that is reached by
+// the hub waits for a parcel; a link that was passed by begins anew.
+func (w *World) offer(l *link, i int) error {
+	e, o := l.ends[i], l.ends[1-i]
 	if !e.heard || e.waiting >= 0 {
 		return nil
 	}
+	w.look(e.side)
+	if e.side.view.via[o.side.party] != "" {
+		e.away = true
+		return nil
+	}
+	if e.away {
+		w.links[l.place()] = nil
+		return fmt.Errorf("%s is reached directly again", o.side)
+	}
 	del, err := e.side.n.Carriage.Next(w.ctx, o.side.party, e.next, e.at)
 	if err != nil {
-		return w.broken(e.side, err)
+		return w.broken(l, e.side, err)
 	}
 	if len(del.Acts) == 0 && !e.shown.IsZero() && e.side.now().Sub(e.shown) < time.Hour {
 		return nil
 	}
 	e.shown, e.waiting = e.side.now(), len(del.Acts)
 	del.From = e.side.party
-	w.conveyed(e.side, &del)
+	w.conveyed(e.side, o.side.party, &del)
 	if w.cut[e.side.index()] {
 		w.hit("network: a message vanishes in a one-way cut")
 		return nil
@@ -118,29 +149,31 @@ func (w *World) offer(i int) error {
 }
 
 // deliver has the end i take in the message at a place in its queue.
-func (w *World) deliver(i, place int) error {
-	e, o := w.link.ends[i], w.link.ends[1-i]
+func (w *World) deliver(l *link, i, place int) error {
+	e, o := l.ends[i], l.ends[1-i]
 	m := e.in[place]
 	e.in = append(e.in[:place:place], e.in[place+1:]...)
 	if m.del == nil {
 		if e.waiting >= 0 && m.g.Next != e.next+int64(e.waiting) {
-			return w.broken(e.side, fmt.Errorf("%s took %d acts of ours, and %d were sent", o.side.party, m.g.Next, e.next+int64(e.waiting)))
+			return w.broken(l, e.side, fmt.Errorf("%s took %d acts of ours, and %d were sent", o.side.party, m.g.Next, e.next+int64(e.waiting)))
 		}
 		e.next, e.at, e.heard, e.waiting = m.g.Next, m.g.Seen.Head, true, -1
 		return nil
 	}
-	if Turns(w.seed) { // what came by a parcel meanwhile is no contradiction
+	if Turns(w.seed) || Three(w.seed) || ByCourier(w.seed) { // what came by a parcel meanwhile is no contradiction
 		m.del.Told = &e.told
 	}
-	if err := e.side.n.Carriage.Take(w.ctx, *m.del); err != nil {
-		return w.broken(e.side, err)
+	err := e.side.n.Carriage.Take(w.ctx, *m.del)
+	w.lookBy(e.side, "electronic")
+	if err != nil {
+		return w.broken(l, e.side, err)
 	}
 	if m.dup {
 		return nil // the answer to a copy is a copy: the first was heard
 	}
 	g, err := e.side.n.Carriage.Greet(w.ctx, o.side.party)
 	if err != nil {
-		return w.broken(e.side, err)
+		return w.broken(l, e.side, err)
 	}
 	w.saw(e.side, o.side, g)
 	e.told = g.Seen.Head
@@ -153,28 +186,28 @@ func (w *World) deliver(i, place int) error {
 }
 
 // broken ends the link with a side's error.
-func (w *World) broken(s *Side, err error) error {
-	w.link = nil
+func (w *World) broken(l *link, s *Side, err error) error {
+	w.links[l.place()] = nil
 	w.told(s, err)
 	return fmt.Errorf("%s: %w", s, err)
 }
 
-// exchange offers and delivers until nothing is under way.
-func (w *World) exchange(rounds int) error {
+// exchange offers and delivers on a link until nothing is under way.
+func (w *World) exchange(l *link, rounds int) error {
 	for range rounds {
 		busy := false
 		for i := range 2 {
-			if w.link == nil {
+			if !w.stands(l) {
 				return nil
 			}
-			if err := w.offer(i); err != nil {
+			if err := w.offer(l, i); err != nil {
 				return err
 			}
 		}
 		for i := range 2 {
-			for w.link != nil && len(w.link.ends[i].in) > 0 {
+			for w.stands(l) && len(l.ends[i].in) > 0 {
 				busy = true
-				if err := w.deliver(i, 0); err != nil {
+				if err := w.deliver(l, i, 0); err != nil {
 					return err
 				}
 			}
@@ -189,7 +222,7 @@ func (w *World) exchange(rounds int) error {
 // fetch has s bring home the content that it awaits from o. What the network
 // does to it is asked for each frame.
 func (w *World) fetch(s, o *Side, frame func(n int, b []byte) error) (int, error) {
-	if w.cut[0] || w.cut[1] || w.post {
+	if w.cut[s.index()] || w.cut[o.index()] || w.way != byLink && pairOf(s, o) == 0 {
 		return 0, syscall.EHOSTUNREACH
 	}
 	ctx, cancel := context.WithTimeout(w.ctx, 10*time.Second)
@@ -257,28 +290,34 @@ func (p *pipe) SetReadDeadline(time.Time) error { return nil }
 // SetWriteDeadline implements net.Conn.
 func (p *pipe) SetWriteDeadline(time.Time) error { return nil }
 
-func (s *Side) index() int {
-	if s.party == parties[0] {
-		return 0
+func (s *Side) index() int { return slices.Index(parties[:], s.party) }
+
+// pairs are the first sides of each two parties.
+func (w *World) pairs() (all [][2]*Side) {
+	for i := range w.parties {
+		for j := range i {
+			all = append(all, [2]*Side{w.sides[j], w.sides[i]})
+		}
 	}
-	return 1
+	return all
 }
 
-// settle carries until nothing is left to carry, both ways, with content and
+// settle carries until nothing is left to carry, on every link, with content and
 // answers to askings.
 func (w *World) settle(rounds int) {
 	for range rounds {
 		before := w.sizes()
-		a, b := w.sides[0], w.sides[1]
-		if err := w.connect(a, b); err != nil {
-			return
-		}
-		if err := w.exchange(50); err != nil {
-			return
-		}
-		for _, x := range [2][2]*Side{{a, b}, {b, a}} {
-			_, _ = w.fetch(x[0], x[1], nil)
-			_, _ = x[0].n.Step(w.ctx)
+		for _, x := range w.pairs() {
+			if err := w.connect(x[0], x[1]); err != nil {
+				return
+			}
+			if err := w.exchange(w.links[pairOf(x[0], x[1])], 50); err != nil {
+				return
+			}
+			for i, s := range x {
+				_, _ = w.fetch(s, x[1-i], nil)
+				_, _ = s.n.Step(w.ctx)
+			}
 		}
 		if w.sizes() == before {
 			return
@@ -286,8 +325,8 @@ func (w *World) settle(rounds int) {
 	}
 }
 
-func (w *World) sizes() (n [2]int64) {
-	for i, s := range w.sides[:2] {
+func (w *World) sizes() (n [3]int64) {
+	for i, s := range w.sides[:len(w.parties)] {
 		_ = read(s.disk, func(tx *ledger.Tx) error { n[i] = tx.Size(); return nil })
 	}
 	return n

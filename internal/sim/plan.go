@@ -22,7 +22,57 @@ type op struct {
 }
 
 // Hostile reports whether party 1 acts in bad faith in the world of a seed.
-func Hostile(seed uint64) bool { return seed%3 == 2 }
+func Hostile(seed uint64) bool { return seed%3 == 2 && !Three(seed) }
+
+// Three reports whether a world has three nodes: the third can be the hub between the two.
+func Three(seed uint64) bool { return seed%10 == 4 || seed%10 == 9 }
+
+// Unconcluded reports whether a world begins without a pact.
+func Unconcluded(seed uint64) bool { return seed%4 == 0 }
+
+// Amends reports whether its people are about to amend the pact.
+func Amends(seed uint64) bool { return seed%7 == 3 }
+
+// way is how the first two parties reach each other.
+type way int
+
+// The ways. That by the hub is in the ledgers of the two: see partner.routed.
+const (
+	byLink    way = iota
+	byPouch       // parcels, carried by somebody who is not to be trusted
+	byCourier     // media, carried likewise
+)
+
+// began is the way at the beginning of a world, and ways are those that it changes among.
+func began(seed uint64) way {
+	if all := ways(seed); len(all) == 1 {
+		return all[0]
+	}
+	return byLink
+}
+
+func ways(seed uint64) []way {
+	switch seed % 10 {
+	case 1:
+		return []way{byPouch}
+	case 3:
+		return []way{byLink, byPouch}
+	case 6:
+		return []way{byCourier}
+	case 8:
+		return []way{byLink, byCourier, byPouch}
+	}
+	return []way{byLink}
+}
+
+// Linked reports whether a world ever has links, and ByPouch and ByCourier whether parcels or
+// media ever go between its parties.
+func Linked(seed uint64) bool    { return slices.Contains(ways(seed), byLink) }
+func ByPouch(seed uint64) bool   { return slices.Contains(ways(seed), byPouch) }
+func ByCourier(seed uint64) bool { return slices.Contains(ways(seed), byCourier) || seed%10 == 9 }
+
+// Turns reports whether the way changes.
+func Turns(seed uint64) bool { return len(ways(seed)) > 1 }
 
 // Plan draws n steps from a seed.
 func Plan(seed uint64, n int) (plan []Step) {
@@ -31,7 +81,7 @@ func Plan(seed uint64, n int) (plan []Step) {
 		switch {
 		case o.where != nil && !o.where(seed):
 			return 0
-		case o.name == "pact" && seed%4 == 0:
+		case o.name == "pact" && Unconcluded(seed):
 			return 4 * o.weight // there is none yet: let it be concluded, or not
 		}
 		return o.weight

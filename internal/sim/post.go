@@ -2,8 +2,10 @@ package sim
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
 
@@ -12,19 +14,9 @@ import (
 	"entente/ledger"
 )
 
-// This file is all that the simulator knows of parcels: the steps that write and
-// read them, and the pouch between. The pouch plays whoever carries, a hub or a
-// courier with a bag, and is not to be trusted; the real hub is not in it.
-
-// ByParcels reports whether the sides of a seed's world are reached by parcels,
-// all the time or now and then: three tenths of all worlds.
-func ByParcels(seed uint64) bool { return seed%5 == 1 || Turns(seed) }
-
-// ByLink reports whether they have a link.
-func ByLink(seed uint64) bool { return seed%5 != 1 }
-
-// Turns reports whether they change between a link and parcels.
-func Turns(seed uint64) bool { return seed%10 == 3 }
+// This file is all that the simulator knows of parcels that somebody carries who is
+// not to be trusted: the steps that write and read them, and the pouch between. The
+// project's own hub is in hub.go, its media in courier.go.
 
 // parcel is one under way, with what its sender held when it was written.
 type parcel struct {
@@ -54,9 +46,16 @@ func (s *Side) standing(o act.Party) (seen act.Head, next int64) {
 	return g.Seen.Head, g.Next
 }
 
+// parcel is one that s wrote to o just now.
+func (s *Side) parcel(b []byte, o act.Party) parcel {
+	p := parcel{b: b, from: s}
+	p.seen, p.next = s.standing(o)
+	return p
+}
+
 // write has s write up to most parcels into the pouch, and returns how many.
 func (w *World) write(s *Side, most int) (n int, err error) {
-	o := s.other()
+	o := s.neighbour()
 	for ; n < most; n++ {
 		b, err := s.n.Carriage.Post.Next(w.ctx, o, []act.Party{s.party, o})
 		if err != nil {
@@ -66,8 +65,8 @@ func (w *World) write(s *Side, most int) (n int, err error) {
 		if b == nil || s.power {
 			return n, nil
 		}
-		p := parcel{b: b, from: s}
-		p.seen, p.next = s.standing(o)
+		p := s.parcel(b, o)
+		w.outside(b)
 		w.pouch.old = append(w.pouch.old, p)
 		w.pouch.old = w.pouch.old[max(0, len(w.pouch.old)-20):]
 		if w.cut[s.index()] {
@@ -81,16 +80,25 @@ func (w *World) write(s *Side, most int) (n int, err error) {
 
 // absorb has s read a parcel, and checks what came of it.
 func (w *World) absorb(s *Side, p parcel) error {
+	return w.reads(s, p, "courier", func() error {
+		_, err := s.n.Carriage.Post.Absorb(w.ctx, bytes.NewReader(p.b), "courier")
+		return err
+	})
+}
+
+// reads has s take in a parcel that came by a channel, and checks what came of it.
+func (w *World) reads(s *Side, p parcel, channel string, take func() error) error {
+	w.look(s)
 	before := s.view.size()
-	was := s.n.Carriage.Post.States()[s.other()]
-	_, err := s.n.Carriage.Post.Absorb(w.ctx, bytes.NewReader(p.b), "courier")
+	was := s.n.Carriage.Post.States()[p.from.party]
+	err := take()
 	if err != nil {
 		w.told(s, err)
 	}
-	if w.look(s); w.failed != nil || w.false(s) {
+	if w.lookBy(s, channel); w.failed != nil || w.false(s) {
 		return err
 	}
-	now := s.n.Carriage.Post.States()[s.other()]
+	now := s.n.Carriage.Post.States()[p.from.party]
 	if now.Twice > was.Twice {
 		w.hit("recovery: a parcel that came before is counted")
 	}
@@ -108,21 +116,58 @@ func (w *World) absorb(s *Side, p parcel) error {
 		}
 		return err
 	}
-	if w.hostile != nil {
-		return err
+	w.grounded(s, p.from, p.seen, err)
+	return err
+}
+
+// grounded checks, after something of a partner's was read, the heads that each holds of the
+// other: seen is that of s which the partner stated.
+func (w *World) grounded(s, from *Side, seen act.Head, err error) {
+	if w.hostile != nil || s.power {
+		return
 	}
-	if have, ok := s.view.root(p.seen.Size); err == nil && p.seen.Size > 0 && (!ok || have != p.seen) {
-		w.fail(31, "%s goes on, and its partner holds a head of %d entries that this ledger does not lead to", s, p.seen.Size)
+	if err == nil && !s.view.leads(seen) {
+		w.fail(31, "%s goes on, and its partner holds a head of %d entries that this ledger does not lead to", s, seen.Size)
 	}
-	if !s.doubt && !p.from.doubt {
-		w.look(p.from)
+	if !s.doubt && !from.doubt {
+		w.look(from)
 		var peer ledger.Peer
-		_ = read(s.disk, func(tx *ledger.Tx) (err error) { peer, err = tx.Peer(p.from.party); return err })
-		if have, ok := p.from.view.root(peer.Head.Size); peer.Head.Size > 0 && (!ok || have != peer.Head) {
-			w.fail(27, "%s holds a head of %s that its ledger does not lead to", s, p.from)
+		_ = read(s.disk, func(tx *ledger.Tx) (err error) { peer, err = tx.Peer(from.party); return err })
+		if !from.view.leads(peer.Head) {
+			w.fail(27, "%s holds a head of %s that its ledger does not lead to", s, from)
 		}
 	}
-	return err
+}
+
+// outside checks that a parcel tells its route, its number and a size of the ladder, and no
+// word of what is inside.
+func (w *World) outside(b []byte) {
+	out, head, err := carriage.ReadOuter(bytes.NewReader(b))
+	if err != nil {
+		w.fail(15, "a parcel does not read: %v", err)
+		return
+	}
+	route, _ := json.Marshal(out.Route)
+	if want := fmt.Sprintf("entente parcel v1\n{\"route\":%s,\"number\":%q}\n", route, out.Number); string(head) != want {
+		w.fail(15, "outside a parcel stands %q", head)
+	}
+	rung := 64 << 10
+	for rung < len(b) {
+		if rung < 1<<20 {
+			rung *= 2
+		} else { // eight steps for each doubling
+			rung += 1 << (bits.Len(uint(rung)) - 4)
+		}
+	}
+	if rung != len(b) {
+		w.fail(15, "a parcel has %d bytes, which is no size of the ladder", len(b))
+	}
+	inside := b[len(head):]
+	for _, word := range []string{"canary-", "a report", "defence", string(pactID), string(passingID), `"kind"`, `"checkpoint"`} {
+		if bytes.Contains(inside, []byte(word)) {
+			w.fail(15, "%q stands in a parcel", word)
+		}
+	}
 }
 
 // carry gives s the parcel at a place in its queue.
@@ -133,17 +178,22 @@ func (w *World) carry(s *Side, place int) error {
 	return w.absorb(s, p)
 }
 
-// doTurn is people who agree on the other way. What is under way by the one before
+// doTurn is people who agree on another way. What is under way by the one before
 // is lost, or comes late.
 func (w *World) doTurn() string {
-	w.link, w.post = nil, !w.post
-	if w.post {
+	all := ways(w.seed)
+	w.links[0], w.way = nil, all[(slices.Index(all, w.way)+1+w.rnd.IntN(len(all)-1))%len(all)]
+	switch w.way {
+	case byPouch:
 		w.hit("parcel: in place of a link")
 		return "to parcels"
+	case byCourier:
+		w.hit("medium: in place of a link")
+		return "to media"
 	}
 	w.hit("network: a link in place of parcels")
 	a, b := w.pair()
-	if w.connect(a, b) != nil || w.exchange(5) != nil {
+	if w.connect(a, b) != nil || w.exchange(w.links[0], 5) != nil {
 		return "to a link"
 	}
 	n, err := w.fetch(a, b, nil)
@@ -152,8 +202,8 @@ func (w *World) doTurn() string {
 
 // doWrite has one side write.
 func (w *World) doWrite() string {
-	if !w.post {
-		return "they have a link"
+	if w.way != byPouch {
+		return "they have another way"
 	}
 	s := w.running()
 	if s == nil {
@@ -182,8 +232,8 @@ func (w *World) doAbsorb() string {
 
 // doPost has parcels go to and fro for a while.
 func (w *World) doPost() string {
-	if !w.post {
-		return "they have a link"
+	if w.way != byPouch {
+		return "they have another way"
 	}
 	a, b := w.pair()
 	n := 0
@@ -213,7 +263,7 @@ func (w *World) doPouch() string {
 		w.hit("network: one-way cut")
 		return fmt.Sprint(what, " from ", parties[i])
 	case "heal":
-		w.cut = [2]bool{}
+		w.cut = [3]bool{}
 		return what
 	case "replay":
 		if len(w.pouch.old) == 0 {
@@ -301,7 +351,7 @@ func (w *World) settlePost() {
 		}
 	}
 	for _, s := range [2]*Side{a, b} {
-		if l := s.n.Carriage.Post.States()[s.other()]; !l.Unanswered.IsZero() {
+		if l := s.n.Carriage.Post.States()[s.neighbour()]; !l.Unanswered.IsZero() {
 			w.fail(21, "%s still waits for an answer to what it wrote: %s", s, l.Trouble)
 		}
 	}

@@ -16,28 +16,31 @@ import (
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/node"
-	"entente/ruling"
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/note"
 )
 
-var parties = [2]act.Party{"KR", "JP"}
+// parties are two neighbours, and the third that can be their hub.
+var parties = [3]act.Party{"KR", "JP", "US"}
 
 // marks are each party's stamps: of rank 1, of rank 2, and one that the pact
 // does not know.
-var marks = map[act.Party][]string{"KR": {"군사III급비밀", "군사II급비밀", "군사I급비밀"}, "JP": {"秘", "極秘", "機密"}}
+var marks = map[act.Party][]string{"KR": {"군사III급비밀", "군사II급비밀", "군사I급비밀"}, "JP": {"秘", "極秘", "機密"}, "US": {"CONFIDENTIAL", "SECRET", "TOP SECRET"}}
 
 // staff is a party's people.
 func staff(p act.Party, until time.Time) []act.Person {
-	need := []act.Need{{Pact: "kr-jp-2016", Purposes: []string{"threat-assessment", "missile-warning"}}}
+	var need []act.Need
+	for _, id := range []act.PactID{pactID, passingID, blindID} {
+		need = append(need, act.Need{Pact: id, Purposes: []string{"threat-assessment", "missile-warning"}})
+	}
 	end := act.MomentOf(until)
 	top, low := marks[p][1], marks[p][0]
 	return []act.Person{
 		{Name: "officer", Offices: []act.Office{act.Releasing, act.Signing}, Clearance: top, Until: end},
 		{Name: "second", Offices: []act.Office{act.Releasing}, Clearance: top, Until: end},
 		{Name: "analyst", Offices: []act.Office{act.Reading}, Clearance: top, Until: end, Needs: need, Briefed: true, Facility: "hq"},
-		{Name: "junior", Offices: []act.Office{act.Reading}, Clearance: low, Until: end, Needs: need[:1], Briefed: true, Facility: "hq"},
+		{Name: "junior", Offices: []act.Office{act.Reading}, Clearance: low, Until: end, Needs: need, Briefed: true, Facility: "hq"},
 		{Name: "clerk", Offices: []act.Office{act.Reading}, Until: end, Needs: need},
 		{Name: "registrar", Offices: []act.Office{act.Registry}, Clearance: top, Until: end},
 		{Name: "admin", Offices: []act.Office{act.Administering}, Clearance: top, Until: end},
@@ -61,6 +64,8 @@ type Side struct {
 	newest *saved // what the disk held when an older backup was put on it
 	doubt  bool   // restored or run twice: people have not settled it yet
 	gone   bool   // a second copy that was switched off for good
+
+	packing string // the folder of a medium in the making
 
 	armed []fault
 	power bool // the power went in this step
@@ -90,12 +95,17 @@ func (s *Side) String() string { return string(s.party) + []string{"", "'"}[s.co
 
 func (s *Side) up() bool { return s.n != nil }
 
+// other draws one of the other parties.
 func (s *Side) other() act.Party {
-	if s.party == parties[0] {
-		return parties[1]
+	for {
+		if p := pick(s.w.rnd, s.w.parties...); p != s.party {
+			return p
+		}
 	}
-	return parties[0]
 }
+
+// neighbour is the other of the first two parties.
+func (s *Side) neighbour() act.Party { return parties[1-s.index()] }
 
 // now is what its clock says, in whole milliseconds as acts do.
 func (s *Side) now() time.Time {
@@ -207,21 +217,25 @@ func (s *Side) evidence() (all [][]byte) {
 	return all
 }
 
-// base is where worlds begin: two nodes that know each other, once without a
-// pact and once with one in force.
+// base is where worlds begin: nodes that know each other, once without a pact and
+// once with all in force.
 type base struct {
-	known, concluded [2]*memory.Disk
+	parties          []act.Party
+	known, concluded []*memory.Disk
 	at               time.Time
 }
 
-func newBase(cfg *Config) (*base, error) {
+func newBase(cfg *Config, all []act.Party) (*base, error) {
 	w := newWorld(cfg, nil, 0)
 	w.now = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	w.began = w.now
-	b := &base{}
-	for i, p := range parties {
-		s := w.side(p, i, memory.NewDisk())
-		f := node.Found{Party: p, Name: act.Names{EN: string(p)}, Persons: staff(p, w.now.AddDate(4, 0, 0)), House: ruling.House{SecondPersonFrom: 2 * (1 - i)}}
+	w.began, w.parties = w.now, all
+	b := &base{parties: all}
+	for _, p := range all {
+		s := w.side(p, memory.NewDisk())
+		f := node.Found{Party: p, Name: act.Names{EN: string(p)}, Persons: staff(p, w.now.AddDate(4, 0, 0))}
+		if p == "KR" {
+			f.House.SecondPersonFrom = 2
+		}
 		if err := node.Establish(w.ctx, s.dir, s.disk.Ledger(), f, s.seams()); err != nil {
 			return nil, err
 		}
@@ -229,37 +243,57 @@ func newBase(cfg *Config) (*base, error) {
 			return nil, err
 		}
 	}
-	for i, s := range w.sides {
-		o := w.sides[1-i].n.Card
-		if err := s.n.Chancery.Know(w.ctx, o, code(o), "officer"); err != nil {
+	for _, s := range w.sides {
+		for _, o := range w.sides {
+			if o == s {
+				continue
+			}
+			if err := s.n.Chancery.Know(w.ctx, o.n.Card, code(o.n.Card), "officer"); err != nil {
+				return nil, err
+			}
+		}
+	}
+	w.settle(20)
+	for _, s := range w.sides {
+		b.known = append(b.known, s.disk.Copy())
+	}
+	for _, t := range texts {
+		if t == amended || len(t.parties) > len(all) {
+			continue
+		}
+		if err := w.conclude(t); err != nil {
 			return nil, err
 		}
 	}
-	w.settle(20)
-	for i, s := range w.sides {
-		b.known[i] = s.disk.Copy()
-	}
-	if _, err := w.sides[0].n.Chancery.Propose(w.ctx, pactText, "officer"); err != nil {
-		return nil, err
-	}
-	w.settle(20)
-	for _, k := range []act.Kind{act.PactSigned, act.PactNotified} {
-		for _, s := range w.sides {
-			if err := s.n.Chancery.Step(w.ctx, k, pactID, pactSum, "", "officer"); err != nil {
-				return nil, err
-			}
-			w.settle(20)
-		}
-	}
-	for i, s := range w.sides {
-		b.concluded[i] = s.disk.Copy()
+	for _, s := range w.sides {
+		b.concluded = append(b.concluded, s.disk.Copy())
 	}
 	b.at = w.now
 	return b, nil
 }
 
+// conclude has the parties of a text take each step until it is in force.
+func (w *World) conclude(t *terms) error {
+	if _, err := w.sides[0].n.Chancery.Propose(w.ctx, t.bytes, "officer"); err != nil {
+		return err
+	}
+	w.settle(20)
+	for _, k := range []act.Kind{act.PactSigned, act.PactNotified} {
+		for _, s := range w.sides {
+			if !t.has(s.party) || k == act.PactNotified && !t.notified {
+				continue
+			}
+			if err := s.n.Chancery.Step(w.ctx, k, t.id, t.sum, "", "officer"); err != nil {
+				return err
+			}
+			w.settle(20)
+		}
+	}
+	return nil
+}
+
 // side adds a side to the world.
-func (w *World) side(p act.Party, i int, d *memory.Disk) *Side {
+func (w *World) side(p act.Party, d *memory.Disk) *Side {
 	s := &Side{w: w, party: p, disk: d, dir: filepath.Join(w.cfg.Dir, string(p)), view: newView(p)}
 	w.sides = append(w.sides, s)
 	return s

@@ -22,6 +22,7 @@ var (
 	from  = flag.Uint64("from", 1, "the seed of the first")
 	steps = flag.Int("steps", 200, "steps of a world")
 	only  = flag.Bool("only-find", false, "stop at the first failure, and do not shrink it")
+	most  = flag.Int("most", 1, "go on until this many worlds failed")
 	show  = flag.Bool("history", false, "print the history of each world")
 	reach = flag.String("reach", "", "write how often each thing occurred to this file")
 )
@@ -43,7 +44,7 @@ func config(t *testing.T) *sim.Config {
 
 // TestWorlds runs the worlds of some seeds. In no world may an invariant fail.
 func TestWorlds(t *testing.T) {
-	cfg, all, began := config(t), sim.Reach{}, time.Now()
+	cfg, all, began, failed := config(t), sim.Reach{}, time.Now(), 0
 	for seed := *from; seed < *from+*seeds; seed++ {
 		plan := sim.Plan(seed, *steps)
 		r := sim.Run(cfg, seed, plan)
@@ -59,7 +60,10 @@ func TestWorlds(t *testing.T) {
 		}
 		short := sim.Shrink(cfg, seed, plan, r.Failure.Invariant)
 		r = sim.Run(cfg, seed, short)
-		t.Fatalf("seed %d: %v\nthe shortest history found that fails:\n%s", seed, r.Failure, r.History)
+		t.Errorf("seed %d: %v\nthe shortest history found that fails:\n%s", seed, r.Failure, r.History)
+		if failed++; failed == *most {
+			t.FailNow()
+		}
 	}
 	t.Logf("%d worlds of %d steps, %.1f a second", *seeds, *steps, float64(*seeds)/time.Since(began).Seconds())
 	if *reach == "" {

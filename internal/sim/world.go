@@ -1,6 +1,6 @@
-// Package sim runs worlds: two nodes of this project's own code, their people,
-// their partner's bad faith, their network, their disks and their clocks, in one
-// goroutine, every choice from one seed.
+// Package sim runs worlds: two nodes of this project's own code or three, one of
+// which is the hub, their people, their partner's bad faith, their network, their
+// couriers, their disks and their clocks, in one goroutine, every choice from one seed.
 //
 // [Plan] draws the steps of a world from its seed; [Run] takes them and returns
 // the first invariant that did not hold, if any. Nothing of a node is written
@@ -17,15 +17,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/sha512"
-	_ "embed"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -34,20 +31,13 @@ import (
 	"entente/party"
 )
 
-//go:embed pact.yaml
-var pactText []byte
-
-const pactID = act.PactID("kr-jp-2016")
-
-var pactSum = act.Sum(sha512.Sum384(pactText))
-
 func code(c act.Card) string { return party.Code(c) }
 
 // Config is what worlds need from outside.
 type Config struct {
 	Dir    string            // an empty folder of their own, for evidence
 	Random func(seed uint64) // sets the randomness of the crypto packages; nil: it is the machine's
-	base   *base
+	bases  [2]*base          // of two parties, and of three
 }
 
 // Failure is an invariant that did not hold.
@@ -71,11 +61,15 @@ type World struct {
 	rnd     *rand.Rand    // of the step that is taken
 	now     time.Time
 	began   time.Time
-	sides   []*Side // one of each party first
-	link    *link
+	parties []act.Party
+	sides   []*Side  // one of each party first
+	links   [3]*link // by pair
+	way     way      // between the first two
 	pouch   pouch
-	post    bool    // parcels are the way, and no link
-	cut     [2]bool // what party 0, and 1, sends is lost
+	parcels map[string]*parcel // by control number: those that may go by the hub
+	media   []*medium
+	folders int     // that were made for media
+	cut     [3]bool // what a party sends is lost
 	hostile *forger // the partner acts in bad faith
 	log     *slog.Logger
 	said    bytes.Buffer // every log line and every word to people
@@ -101,21 +95,20 @@ func newWorld(cfg *Config, b *base, seed uint64) *World {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
 	w := &World{cfg: cfg, ctx: context.Background(), seed: seed, random: rand.NewChaCha8(key), rnd: rand.New(rand.NewPCG(seed, 1)), reach: Reach{},
-		released: map[act.Number]*paper{}, tried: map[[32]byte]bool{}, conveys: map[string]act.Digest{}}
-	w.post = b != nil && !ByLink(seed)
+		released: map[act.Number]*paper{}, tried: map[[32]byte]bool{}, conveys: map[string]act.Digest{}, parcels: map[string]*parcel{}}
 	w.log = slog.New(slog.NewTextHandler(&w.said, nil))
 	if b == nil {
 		return w
 	}
 	w.began, w.now = b.at, b.at
-	disks := &b.concluded
-	if seed%4 == 0 {
-		disks = &b.known
+	disks := b.concluded
+	if Unconcluded(seed) {
+		disks = b.known
 	}
-	for i, p := range parties {
-		s := w.side(p, i, disks[i].Copy())
-		w.look(s)
+	for i, p := range b.parties {
+		w.look(w.side(p, disks[i].Copy()))
 	}
+	w.parties, w.way = b.parties, began(seed)
 	return w
 }
 
@@ -124,8 +117,12 @@ func (c *Config) Prepare() (err error) {
 	if c.Random != nil {
 		c.Random(0)
 	}
-	c.base, err = newBase(c)
-	return err
+	for i := range c.bases {
+		if c.bases[i], err = newBase(c, parties[:2+i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Result is what a world came to.
@@ -141,20 +138,26 @@ func Run(cfg *Config, seed uint64, plan []Step) (r Result) {
 	if cfg.Random != nil {
 		cfg.Random(seed + 1)
 	}
-	w := newWorld(cfg, cfg.base, seed)
+	b := cfg.bases[0]
+	if Three(seed) {
+		b = cfg.bases[1]
+	}
+	w := newWorld(cfg, b, seed)
 	defer func() {
 		if e := recover(); e != nil {
 			w.failed = &Failure{0, fmt.Sprintf("panic: %v\n%s", e, debug.Stack()), w.step}
 		}
-		for _, p := range parties {
-			_ = os.RemoveAll(filepath.Join(cfg.Dir, string(p)))
-			_ = os.RemoveAll(filepath.Join(cfg.Dir, string(p)+"'"))
-		}
+		_ = os.RemoveAll(cfg.Dir)
 		r = Result{w.failed, w.history.Bytes(), w.reach}
 	}()
 	for _, s := range w.sides {
 		if err := s.start(); err != nil {
 			w.fail(29, "a node does not start: %v", err)
+		}
+	}
+	if seed%10 == 4 && !Unconcluded(seed) {
+		for _, s := range w.sides[:2] {
+			_ = w.route(s, "US")
 		}
 	}
 	for _, st := range plan {

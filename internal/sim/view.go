@@ -1,0 +1,812 @@
+package sim
+
+import (
+	"bytes"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"entente/act"
+	"entente/catalogue"
+	"entente/ledger"
+	"entente/product"
+	"entente/vault"
+
+	"golang.org/x/mod/sumdb/tlog"
+)
+
+// view is what the oracle has seen in one ledger, as it stands on the disk. It
+// folds the acts by rules of its own, written from the pacts and not from the
+// code, and knows nothing of the tables that the node folds.
+type view struct {
+	void     bool // the partner's entry at hand is refused by the next
+	own      act.Party
+	acts     []act.Act
+	sums     []act.Digest
+	hashes   []tlog.Hash
+	last     act.Moment                 // of our last own act
+	from     map[act.Party][]act.Digest // acts of a partner, in order
+	to       map[act.Party][]act.Digest // acts of ours to a partner, in order
+	persons  map[string]act.Person
+	notified map[act.Party]map[string]string // our persons, as a partner was told of them
+	via      map[act.Party]act.Party         // the hub that a partner is reached by
+	rows     map[act.Sum]*row
+	early    map[act.Sum][]act.Act // steps that came before their text
+	blocked  map[act.PactID]bool
+	products map[act.Number]*seen
+	consents map[act.Digest]*consent
+	mandates map[act.Digest]*mandate
+	visits   map[act.Digest]*visit
+	disputed map[act.Party]bool
+	refused  map[act.Digest]bool   // acts of partners that we refused
+	owed     map[act.Digest]string // releases of partners that must be refused, and why
+	taken    map[string]bool       // media that were taken in
+}
+
+type seen struct {
+	release   act.Digest
+	from      act.Party
+	body      act.Release
+	mark      act.Mark
+	ok        string             // why it may not be received; empty: it may
+	received  int                // receipts of ours
+	home      map[act.Party]int  // receipts of partners
+	refused   map[act.Party]bool // by us, or by partners
+	destroyed bool               // here
+	copies    int
+}
+
+type consent struct {
+	act.Consent
+	by        act.Party
+	given     time.Time
+	used      int
+	withdrawn bool
+}
+
+type mandate struct {
+	act.Mandate
+	by        string
+	given     time.Time
+	withdrawn bool
+}
+
+type visit struct {
+	act.Visit
+	pact     act.PactID
+	by, host act.Party
+	approved *act.Mark
+	ended    *time.Time
+}
+
+func newView(own act.Party) *view {
+	return &view{own: own, from: map[act.Party][]act.Digest{}, to: map[act.Party][]act.Digest{}, persons: map[string]act.Person{}, notified: map[act.Party]map[string]string{}, via: map[act.Party]act.Party{},
+		rows: map[act.Sum]*row{}, early: map[act.Sum][]act.Act{}, blocked: map[act.PactID]bool{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, mandates: map[act.Digest]*mandate{}, visits: map[act.Digest]*visit{},
+		disputed: map[act.Party]bool{}, owed: map[act.Digest]string{}, refused: map[act.Digest]bool{}, taken: map[string]bool{}}
+}
+
+func (v *view) size() int64 { return int64(len(v.acts)) }
+
+// clone is a copy that goes its own way.
+func (v *view) clone() *view {
+	c := *v
+	c.acts, c.sums, c.hashes = slices.Clip(v.acts), slices.Clip(v.sums), slices.Clip(v.hashes)
+	c.from, c.to, c.early = clipped(v.from), clipped(v.to), clipped(v.early)
+	c.persons, c.owed, c.refused, c.taken = maps.Clone(v.persons), maps.Clone(v.owed), maps.Clone(v.refused), maps.Clone(v.taken)
+	c.via, c.blocked, c.disputed = maps.Clone(v.via), maps.Clone(v.blocked), maps.Clone(v.disputed)
+	c.notified = map[act.Party]map[string]string{}
+	for k, m := range v.notified {
+		c.notified[k] = maps.Clone(m)
+	}
+	c.rows, c.products = map[act.Sum]*row{}, map[act.Number]*seen{}
+	for k, r := range v.rows {
+		n := *r
+		n.signed, n.notified, n.cancelled, n.readings, n.notices = maps.Clone(r.signed), maps.Clone(r.notified), maps.Clone(r.cancelled), maps.Clone(r.readings), slices.Clone(r.notices)
+		c.rows[k] = &n
+	}
+	for k, p := range v.products {
+		n := *p
+		n.home, n.refused = maps.Clone(p.home), maps.Clone(p.refused)
+		c.products[k] = &n
+	}
+	c.consents, c.mandates, c.visits = copied(v.consents), copied(v.mandates), copied(v.visits)
+	return &c
+}
+
+func clipped[K comparable, E any](m map[K][]E) map[K][]E {
+	c := make(map[K][]E, len(m))
+	for k, l := range m {
+		c[k] = slices.Clip(l)
+	}
+	return c
+}
+
+func copied[K comparable, E any](m map[K]*E) map[K]*E {
+	c := make(map[K]*E, len(m))
+	for k, e := range m {
+		n := *e
+		c[k] = &n
+	}
+	return c
+}
+
+// ReadHashes implements tlog.HashReader.
+func (v *view) ReadHashes(at []int64) ([]tlog.Hash, error) {
+	out := make([]tlog.Hash, len(at))
+	for i, a := range at {
+		if a >= int64(len(v.hashes)) {
+			return nil, errors.New("no such hash")
+		}
+		out[i] = v.hashes[a]
+	}
+	return out, nil
+}
+
+// root is the head of the first size entries.
+func (v *view) root(size int64) (act.Head, bool) {
+	if size < 0 || size > v.size() {
+		return act.Head{}, false
+	}
+	h, err := tlog.TreeHash(size, v)
+	return act.Head{Size: size, Root: act.Hash(h)}, err == nil
+}
+
+// leads reports whether the ledger leads to a head.
+func (v *view) leads(h act.Head) bool {
+	have, ok := v.root(h.Size)
+	return h.Size == 0 || ok && have == h
+}
+
+// look reads what a side's disk holds now, beside the node, and checks what
+// has come since.
+func (w *World) look(s *Side) { w.lookBy(s, "") }
+
+// lookBy is look where what came last came by a channel.
+func (w *World) lookBy(s *Side, channel string) {
+	v := s.view
+	if w.false(s) {
+		w.deaf = true
+		defer func() { w.deaf = false }()
+	}
+	err := read(s.disk, func(tx *ledger.Tx) error {
+		if tx.Size() < v.size() {
+			w.fail(26, "the ledger of %s had %d entries and has %d", s, v.size(), tx.Size())
+			return nil
+		}
+		if n := v.size(); n > 0 {
+			if i, ok, err := tx.Find(v.sums[n-1]); err != nil || !ok || i != n-1 {
+				w.fail(26, "entry %d of %s is another than it was: %v", n-1, s, err)
+			}
+		}
+		fresh := len(s.view.acts) == 0
+		for e, err := range tx.Entries(v.size()) {
+			if err != nil {
+				return err
+			}
+			hs, err := tlog.StoredHashes(e.Index, e.Bytes, v)
+			if err != nil {
+				return err
+			}
+			v.hashes = append(v.hashes, hs...)
+			v.acts, v.sums = append(v.acts, e.Act), append(v.sums, e.Digest)
+			if v.void, err = refusedNext(tx, e); err != nil {
+				return err
+			}
+			w.enter(s, v, e, channel, fresh)
+		}
+		return nil
+	})
+	if err != nil {
+		w.fail(26, "the ledger of %s cannot be read: %v", s, err)
+	}
+	for _, why := range v.owed {
+		w.fail(3, "%s took in a release and did not refuse it: %s", s, why)
+	}
+}
+
+// refusedNext reports whether the entry that follows a partner's act refuses it
+// for who signed it, or when: then the act has no effect.
+func refusedNext(tx *ledger.Tx, e ledger.Entry) (bool, error) {
+	if e.Index+1 >= tx.Size() {
+		return false, nil
+	}
+	next, err := tx.Entry(e.Index + 1)
+	r, ok := next.Act.Body.(act.Refusal)
+	if !ok || r.Act != e.Digest || !e.Act.Kind.Known() {
+		return false, err
+	}
+	article := r.Because[0].Article
+	return slices.Contains([]string{"act", "authorities", "third party", "reclassification"}, article) || article == "no pact" && e.Act.Kind != act.ProductReleased, err
+}
+
+// enter checks one new entry against all before it, and folds it.
+func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool) {
+	a := e.Act
+	if a.From == v.own {
+		if a.At.Before(v.last.Add(-catalogue.ClockSlack)) {
+			w.fail(37, "%s entered %s at %s after an act of %s", s, a.Kind, a.At, v.last)
+		}
+		v.last = a.At
+		for _, p := range a.To {
+			v.to[p] = append(v.to[p], e.Digest)
+		}
+	} else {
+		v.from[a.From] = append(v.from[a.From], e.Digest)
+		if a.Kind.Home() {
+			return
+		}
+		if v.void {
+			w.hit("refused: a partner's act that has no effect")
+			return
+		}
+	}
+	if !a.Kind.Known() {
+		w.hit("entry: a kind that nobody knows")
+		for _, r := range v.rows {
+			if a.Must && a.Pact == r.t.id && r.t.has(a.From) {
+				v.blocked[a.Pact] = true
+			}
+		}
+		return
+	}
+	if !old && a.From == v.own {
+		w.hit("entry: " + string(a.Kind))
+	}
+	if b, ok := a.Body.(act.Refusal); ok && a.From == v.own {
+		delete(v.owed, b.Act)
+		if v.refused[b.Act] {
+			w.fail(28, "%s refused an act (%s) twice", s, b.Kind)
+		}
+		v.refused[b.Act] = true
+		if !b.Kept {
+			v.from[a.To[0]] = append(v.from[a.To[0]], b.Act) // what could not be taken in has its place all the same
+		}
+	}
+	switch b := a.Body.(type) {
+	case act.Person:
+		v.persons[b.Name] = b
+	case act.Known:
+		v.disputed[b.Card.Party] = false
+	case act.Dispute:
+		v.disputed[b.Party] = true
+	case act.Routing:
+		v.via[b.Party] = b.Via
+	case act.Authority:
+		for _, p := range a.To {
+			if a.From != v.own {
+				break
+			}
+			if v.notified[p] == nil {
+				v.notified[p] = map[string]string{}
+			}
+			v.notified[p][b.Name] = b.Key
+		}
+	case act.Proposal:
+		t := termsOf(catalogue.SumOf([]byte(b.Text)))
+		if t == nil || a.Pact != t.id || !t.has(v.own) || !t.has(a.From) || v.rows[t.sum] != nil {
+			return
+		}
+		v.rows[t.sum] = &row{t, map[act.Party]time.Time{}, map[act.Party]time.Time{}, map[act.Party]time.Time{}, nil, map[act.Party]reading2{}}
+		for _, step := range v.early[t.sum] {
+			v.stepped(step)
+		}
+	case act.Step:
+		v.stepped(a)
+		w.signed(s, v, a, act.Signing)
+	case act.Interpretation:
+		v.stepped(a)
+	case act.Consent:
+		w.signed(s, v, a, act.Releasing)
+		v.consents[e.Digest] = &consent{Consent: b, by: a.From, given: a.At.Time}
+	case act.Mandate:
+		w.signed(s, v, a, act.Releasing)
+		v.mandates[e.Digest] = &mandate{Mandate: b, by: a.By, given: a.At.Time}
+	case act.Visit:
+		w.signed(s, v, a, act.Signing)
+		if len(a.To) == 1 {
+			v.visits[e.Digest] = &visit{Visit: b, pact: a.Pact, by: a.From, host: a.To[0]}
+		}
+	case act.Approval:
+		w.signed(s, v, a, act.Signing)
+		if q := v.visits[b.Visit]; q != nil && q.host == a.From {
+			q.approved = &b.Mark
+		}
+	case act.Withdrawal:
+		v.withdrawn(a, b)
+	case act.Medium:
+		w.medium(s, v, a, b)
+	default:
+		w.enterProduct(s, v, e, channel)
+	}
+}
+
+// withdrawn takes back what an act gave, or ends a visit.
+func (v *view) withdrawn(a act.Act, b act.Withdrawal) {
+	switch c, m, q := v.consents[b.Act], v.mandates[b.Act], v.visits[b.Act]; {
+	case a.Kind == act.ConsentWithdrawn && c != nil && c.by == a.From:
+		c.withdrawn = true
+	case a.Kind == act.MandateWithdrawn && m != nil:
+		m.withdrawn = true
+	case a.Kind == act.VisitEnded && q != nil && q.ended == nil && (a.From == q.host || a.From == q.by):
+		q.ended = &a.At.Time
+	}
+}
+
+// medium checks that a medium is taken in once.
+func (w *World) medium(s *Side, v *view, a act.Act, b act.Medium) {
+	if a.Kind != act.MediumTaken || a.From != v.own {
+		return
+	}
+	key := string(b.Party) + " " + b.Seal + " " + string(rune('0'+b.Medium))
+	if v.taken[key] {
+		w.fail(18, "%s took in medium %d under seal %s twice", s, b.Medium, b.Seal)
+	}
+	v.taken[key] = true
+}
+
+// signed checks that an act of ours was signed by one who holds the office.
+func (w *World) signed(s *Side, v *view, a act.Act, o act.Office) {
+	name, _, _ := strings.Cut(a.By, "@")
+	if p := v.persons[name]; a.From == v.own && (p.Left || !slices.Contains(p.Offices, o)) {
+		w.fail(10, "%s entered %s by %q, who does not hold the office %s", s, a.Kind, a.By, o)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// stepped folds a step in the life of a pact, or a reading of it.
+func (v *view) stepped(a act.Act) {
+	var sum act.Sum
+	reading, isReading := a.Body.(act.Interpretation)
+	if sum = reading.Text; !isReading {
+		sum = a.Body.(act.Step).Text
+	}
+	r := v.rows[sum]
+	if r == nil {
+		if t := termsOf(sum); t != nil && t.id == a.Pact {
+			v.early[sum] = append(v.early[sum], a)
+		}
+		return
+	}
+	if r.t.id != a.Pact || !r.t.has(a.From) {
+		return
+	}
+	if isReading {
+		if o, had := r.readings[a.From]; slices.Index(phases[:cancelled], reading.Phase) >= 0 && (!had || !a.At.Before(o.at)) {
+			r.readings[a.From] = reading2{reading.Phase, a.At.Time}
+		}
+		return
+	}
+	first := func(m map[act.Party]time.Time) {
+		if _, done := m[a.From]; !done {
+			m[a.From] = a.At.Time
+		}
+	}
+	switch a.Kind {
+	case act.PactSigned:
+		first(r.signed)
+	case act.PactNotified:
+		first(r.notified)
+	case act.PactCancelled:
+		first(r.cancelled)
+	case act.PactNotice:
+		r.notices = append(r.notices, notice{by: a.From, at: a.At.Time})
+	case act.PactNoticeSuspended, act.PactNoticeWithdrawn:
+		for i := len(r.notices) - 1; i >= 0; i-- {
+			if n := &r.notices[i]; n.by == a.From && n.withdrawn == nil {
+				at := a.At.Time
+				if a.Kind == act.PactNoticeWithdrawn {
+					n.withdrawn = &at
+				} else if n.suspended == nil {
+					n.suspended = &at
+				}
+				break
+			}
+		}
+	}
+}
+
+// may says why the person of ours who did a may not have done it with something of this rank.
+func (v *view) may(name string, o act.Office, at time.Time, rank int) string {
+	p, ok := v.persons[name]
+	c := slices.Index(marks[v.own][:2], p.Clearance) + 1
+	switch {
+	case !ok || p.Left:
+		return "is nobody here"
+	case !slices.Contains(p.Offices, o):
+		return "does not hold the office " + string(o)
+	case c < rank || !at.Before(p.Until.Time):
+		return "is not cleared"
+	}
+	return ""
+}
+
+// granted reports whether o approved a deed with a product, or with what it is made of,
+// and that is in time and not used up.
+func (v *view) granted(o act.Party, deed string, to act.Party, purpose string, at time.Time, m *act.Manifest) bool {
+	for _, c := range v.consents {
+		if c.by == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && c.about(m) && !c.withdrawn && c.used < c.Uses && !at.Before(c.given) && at.Before(c.Until.Time) {
+			return true
+		}
+	}
+	return false
+}
+
+// about reports whether an approval names a product, or one that it is made of.
+func (c *consent) about(m *act.Manifest) bool {
+	return c.Number == m.Number || slices.ContainsFunc(m.Lineage, func(l act.Lineage) bool { return l.Of == c.Number })
+}
+
+// order lists what may be withdrawn or used, in an order that repeats.
+func order[E any](m map[act.Digest]*E) (all []act.Digest) {
+	for d := range m {
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b act.Digest) int { return bytes.Compare(a[:], b[:]) })
+	return all
+}
+
+func sorted(m map[act.Number]*seen) (all []act.Number) {
+	for n := range m {
+		all = append(all, n)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// allowed says why a release may not be, by what this ledger held before it. channel is
+// how it came, or goes; none: it is not known.
+func (v *view) allowed(a act.Act, b act.Release, channel string) string {
+	m := b.Manifest
+	r := v.rules(a.Pact, a.At.Time)
+	if r == nil || r.t.sum != b.Text {
+		return "the pact is not in force under this text"
+	}
+	if phase := r.standing(a.At.Time); !moves(phase) {
+		return "the pact is " + phase
+	}
+	switch {
+	case v.blocked[a.Pact]:
+		return "the pact is blocked"
+	case m.Pact != a.Pact || m.Originator != a.From || m.Mark.Party != a.From:
+		return "it is of another pact or originator"
+	case rank(m.Mark) == 0:
+		return "the mark is not of the pact"
+	case m.Subject != "defence" && m.Subject != "nuclear-test" || m.Form != "electronic" || m.Purpose != "threat-assessment" && m.Purpose != "missile-warning":
+		return "subject, form or purpose is outside the pact"
+	case len(m.Recipients) == 0 || !slices.Equal(m.Recipients, a.To):
+		return "its recipients are not those of the act"
+	case !strings.HasPrefix(string(m.Number), string(a.From)+"-"):
+		return "its number is of another's series"
+	case v.products[m.Number] != nil && v.products[m.Number].from != "":
+		return "its number was used before"
+	case a.By == "":
+		return "nobody released it"
+	}
+	for _, to := range m.Recipients {
+		how := channel
+		if a.From == v.own { // the hub's name stands for a way that no pact knows
+			if how = "electronic"; v.via[to] != "" {
+				how = "hub"
+			}
+		}
+		if !r.t.has(to) || to == a.From {
+			return string(to) + " is no party to the pact, or its originator"
+		}
+		if how != "" && (to == v.own || a.From == v.own) && r.t.limit(a.From, to, how) < rank(m.Mark) {
+			return "it may not go to " + string(to) + " by the channel " + how
+		}
+		for _, o := range m.Origins {
+			if o != a.From && o != to && !v.granted(o, "pass-on", to, m.Purpose, a.At.Time, &m) {
+				return "it holds information of " + string(o) + ", which did not approve that it goes to " + string(to)
+			}
+		}
+	}
+	return ""
+}
+
+func (w *World) enterProduct(s *Side, v *view, e ledger.Entry, channel string) {
+	a := e.Act
+	n, ok := product.About(a)
+	if !ok {
+		return
+	}
+	p := v.products[n]
+	if p == nil {
+		p = &seen{home: map[act.Party]int{}, refused: map[act.Party]bool{}}
+		v.products[n] = p
+	}
+	own := a.From == v.own
+	switch b := a.Body.(type) {
+	case act.Release:
+		w.enterRelease(s, v, e, p, b, channel)
+	case act.Receipt:
+		if !own {
+			if p.from == v.own && b.Vault == p.body.Seal.Vault {
+				p.home[a.From]++
+			}
+			return
+		}
+		switch p.received++; {
+		case p.received > 1:
+			w.fail(18, "%s receipted %s twice", s, n)
+		case b.Act != p.release || !slices.Equal(a.To, []act.Party{p.from}):
+			w.fail(17, "%s receipted %s, which was not released to it by that act", s, n)
+		case p.ok != "":
+			w.fail(3, "%s received %s: %s", s, n, p.ok)
+		case !s.keeps(b.Vault) && !p.destroyed:
+			w.fail(17, "%s receipted %s and does not keep it", s, n)
+		}
+	case act.Refusal:
+		if b.Act == p.release {
+			p.refused[a.From] = true
+			if own && p.received > 0 {
+				w.fail(18, "%s refused %s after its receipt", s, n)
+			}
+		}
+	case act.Reclassification:
+		if a.From == p.from {
+			p.mark = b.Mark
+			if own && rank(b.Mark) >= rank(p.body.Manifest.Mark) {
+				w.fail(7, "%s reclassified %s upwards or not at all", s, n)
+			}
+			for _, o := range p.body.Manifest.Origins {
+				if o != a.From {
+					w.fail(7, "%s took a lower mark of %s, which holds information of %s", s, n, o)
+				}
+			}
+		} else if own {
+			w.fail(7, "%s reclassified %s, which is not its own", s, n)
+		}
+	case act.Certificate:
+		if own {
+			if p.destroyed {
+				w.fail(16, "%s destroyed %s twice", s, n)
+			}
+			if t := termsOf(p.body.Text); t != nil && !slices.Contains(t.methods, b.Method) {
+				w.fail(16, "%s destroyed %s by a method that the text of its release does not know: %s", s, n, b.Method)
+			}
+			p.destroyed = true
+		}
+	case act.Copy:
+		w.uses(s, v, p, a, b.Person, p.body.Manifest.Purpose, b.Consents, "copied", n)
+		if t := termsOf(p.body.Text); t == nil || t.copies {
+			w.approved(s, v, p, "copy", p.body.Manifest.Purpose, a, b.Consents)
+		}
+		w.spent(s, v, a, b.Consents, p, "copy")
+		if p.copies++; b.Copy != p.copies {
+			w.fail(28, "copy %d of %s at %s is called copy %d", p.copies, n, s, b.Copy)
+		}
+	case act.Opening:
+		if own {
+			w.uses(s, v, p, a, b.Person, b.Purpose, b.Consents, "opened", n)
+			w.spent(s, v, a, b.Consents, p, "purpose")
+		} else {
+			v.count(b.Consents)
+		}
+	case act.Showing:
+		w.uses(s, v, p, a, b.Person, p.body.Manifest.Purpose, nil, "showed", n)
+		w.visited(s, v, p, a, b)
+	}
+}
+
+// enterRelease checks a release, or takes down a draft.
+func (w *World) enterRelease(s *Side, v *view, e ledger.Entry, p *seen, b act.Release, channel string) {
+	a, n, own := e.Act, b.Manifest.Number, e.Act.From == v.own
+	if a.Kind == act.ReleaseAsked {
+		p.body = b
+		return
+	}
+	why := v.allowed(a, b, channel)
+	if !own && why != "" {
+		v.owed[e.Digest] = why
+	}
+	if own {
+		w.spent(s, v, a, b.Consents, &seen{body: b}, "release")
+	} else {
+		v.count(b.Consents)
+	}
+	if p.from != "" || !strings.HasPrefix(string(n), string(a.From)+"-") {
+		return // the first release under a number stands, and nobody takes another's numbers
+	}
+	if !own {
+		p.ok = why
+	} else {
+		w.releasedBy(s, v, a, b, why)
+	}
+	p.release, p.from, p.body, p.mark = e.Digest, a.From, b, b.Manifest.Mark
+}
+
+// releasedBy checks a release of our own.
+func (w *World) releasedBy(s *Side, v *view, a act.Act, b act.Release, why string) {
+	m := &b.Manifest
+	name, _, _ := strings.Cut(a.By, "@")
+	drafter, _, _ := strings.Cut(b.Drafter, "@")
+	if why != "" {
+		w.fail(3, "%s released %s: %s", s, m.Number, why)
+	}
+	if why := v.may(name, act.Releasing, a.At.Time, rank(m.Mark)); why != "" {
+		w.fail(10, "%s released %s, and %s %s", s, m.Number, name, why)
+	}
+	for _, to := range m.Recipients {
+		if told := v.notified[to][name]; told == "" || told != v.persons[name].Key {
+			w.fail(3, "%s released %s by %s, of whom %s was not told", s, m.Number, name, to)
+		}
+	}
+	two := v.own == "KR" && rank(m.Mark) == 2 // its house rule
+	if b.Mandate != nil {
+		d := v.mandates[*b.Mandate]
+		switch {
+		case d == nil || d.withdrawn || a.At.Before(d.given) || !a.At.Before(d.Until.Time):
+			w.fail(10, "%s released %s under a mandate that was not given, or has ended", s, m.Number)
+			return
+		case d.Pact != m.Pact || d.Kind != m.Kind || d.Subject != m.Subject || d.Purpose != m.Purpose || rank(d.Mark) < rank(m.Mark):
+			w.fail(10, "%s released %s under a mandate that does not cover it", s, m.Number)
+		}
+		w.hit("people: a mandate is used")
+		giver, _, _ := strings.Cut(d.by, "@")
+		two = two && giver == name
+	}
+	if drafter == name || drafter == "" && two {
+		w.fail(4, "%s released %s of rank %d, drafted by %q and released by %s alone", s, m.Number, rank(m.Mark), b.Drafter, name)
+	}
+	if !s.keeps(b.Seal.Vault) {
+		w.fail(2, "%s released %s and does not keep it", s, m.Number)
+	}
+	for _, l := range m.Lineage {
+		w.derived(s, v, a, &b, v.products[l.Of], l.Of)
+	}
+}
+
+// derived checks what a product takes over from one that it is made of: its origins, caveats
+// and rank, its recipients and its purpose.
+func (w *World) derived(s *Side, v *view, a act.Act, b *act.Release, q *seen, of act.Number) {
+	m := &b.Manifest
+	if q == nil || q.from == "" {
+		w.fail(5, "%s released %s, made from %s, which is not known here", s, m.Number, of)
+		return
+	}
+	src := &q.body.Manifest
+	for _, o := range src.Origins {
+		if !slices.Contains(m.Origins, o) {
+			w.fail(5, "%s released %s without %s, an origin of %s", s, m.Number, o, of)
+		}
+	}
+	for _, c := range src.Caveats {
+		if !slices.Contains(m.Caveats, c) {
+			w.fail(5, "%s released %s without the caveat %q of %s", s, m.Number, c, of)
+		}
+	}
+	if rank(m.Mark) < rank(q.mark) {
+		w.fail(5, "%s released %s of rank %d, made from %s of rank %d", s, m.Number, rank(m.Mark), of, rank(q.mark))
+	}
+	need := func(o act.Party, deed string, to act.Party) {
+		for _, d := range b.Consents {
+			if c := v.consents[d]; c != nil && c.by == o && c.Deed == deed && c.Recipient == to && c.Purpose == m.Purpose && (c.about(m) || c.about(src)) {
+				return
+			}
+		}
+		w.fail(6, "%s released %s, made from %s, and no approval of %s to %s is spent on it", s, m.Number, of, o, deed)
+	}
+	for _, to := range m.Recipients {
+		if src.Originator != v.own && src.Originator != to && !slices.Contains(src.Recipients, to) {
+			need(src.Originator, "pass-on", to)
+		}
+	}
+	if t := termsOf(q.body.Text); m.Purpose != src.Purpose && t != nil && !t.framework {
+		for _, o := range src.Origins {
+			if o != v.own {
+				need(o, "purpose", "")
+			}
+		}
+	}
+	w.hit("people: a product made from another is released")
+}
+
+// visited checks that a visitor was shown what the visit allows.
+func (w *World) visited(s *Side, v *view, p *seen, a act.Act, b act.Showing) {
+	q, m, r := v.visits[b.Visit], &p.body.Manifest, v.rows[p.body.Text]
+	switch at := a.At.Time; {
+	case q == nil || q.host != v.own || q.approved == nil || !slices.Contains(q.Visitors, b.Visitor):
+		w.fail(32, "%s showed %s to %s, whom no visit that it approved names", s, b.Number, b.Visitor)
+	case q.ended != nil && !at.Before(*q.ended), at.Before(q.From.Time), !at.Before(q.Until.Time):
+		w.fail(10, "%s showed %s to %s before the visit, or after its end", s, b.Number, b.Visitor)
+	case rank(*q.approved) < rank(p.mark):
+		w.fail(32, "%s showed %s of rank %d in a visit up to rank %d", s, b.Number, rank(p.mark), rank(*q.approved))
+	case q.pact != m.Pact || m.Originator != q.by && !slices.Contains(m.Recipients, q.by) && !slices.Equal(m.Origins, []act.Party{v.own}):
+		w.fail(6, "%s showed %s, which was not released to the visitor's party", s, b.Number)
+	case !moves(r.standing(at)):
+		w.fail(3, "%s showed %s, and the pact is %s", s, b.Number, r.standing(at))
+	}
+	w.hit("people: a visitor is shown a product")
+}
+
+// uses checks that a person may use a product: level, need, register, briefing
+// and purpose, each on its own.
+func (w *World) uses(s *Side, v *view, p *seen, a act.Act, name, purpose string, consents []act.Digest, deed string, n act.Number) {
+	why := v.may(name, act.Reading, a.At.Time, rank(p.mark))
+	q, m := v.persons[name], &p.body.Manifest
+	needs := slices.ContainsFunc(q.Needs, func(x act.Need) bool { return x.Pact == m.Pact && slices.Contains(x.Purposes, purpose) })
+	switch {
+	case why != "":
+	case !needs:
+		why = "does not need to know for " + purpose
+	case !q.Briefed || q.Facility == "":
+		why = "is not briefed or on no register"
+	case p.destroyed:
+		why = "reads what was destroyed"
+	case p.from != v.own && p.received == 0:
+		why = "reads what is not here"
+	}
+	if why != "" {
+		w.fail(32, "%s %s %s, and %s %s", s, deed, n, name, why)
+	}
+	if t := termsOf(p.body.Text); purpose != m.Purpose && t != nil && !t.framework {
+		w.approved(s, v, p, "purpose", purpose, a, consents)
+	}
+}
+
+// approved checks that a deed spends an approval of each origin that is another's.
+func (w *World) approved(s *Side, v *view, p *seen, deed, purpose string, a act.Act, spent []act.Digest) {
+	m := &p.body.Manifest
+	for _, o := range m.Origins {
+		ok := o == v.own || slices.ContainsFunc(spent, func(d act.Digest) bool {
+			c := v.consents[d]
+			return c != nil && c.by == o && c.Deed == deed && c.Purpose == purpose && c.about(m)
+		})
+		if !ok {
+			w.fail(6, "%s: the %s of %s spends no approval of %s", s, deed, m.Number, o)
+		}
+	}
+}
+
+// spent counts the approvals that a deed of ours used up.
+func (w *World) spent(s *Side, v *view, a act.Act, all []act.Digest, p *seen, deed string) {
+	m := &p.body.Manifest
+	for _, d := range all {
+		c := v.consents[d]
+		if c == nil || c.by == v.own || !c.about(m) {
+			w.fail(6, "%s used an approval of %s that the originator did not give", s, m.Number)
+			continue
+		}
+		c.used++
+		if c.used > c.Uses || c.withdrawn || !a.At.Before(c.Until.Time) || a.At.Before(c.given) {
+			w.fail(6, "%s used an approval of %s for the %d. time of %d, withdrawn %v, until %s", s, m.Number, c.used, c.Uses, c.withdrawn, c.Until)
+		}
+		w.hit("people: an approval is spent on " + deed)
+	}
+}
+
+// count counts the approvals that a partner says it used up.
+func (v *view) count(all []act.Digest) {
+	for _, d := range all {
+		if c := v.consents[d]; c != nil {
+			c.used++
+		}
+	}
+}
+
+// keeps reports whether the disk holds an object: in its vault, or in the rows.
+func (s *Side) keeps(v act.Sum) (ok bool) {
+	_ = read(s.disk, func(tx *ledger.Tx) error {
+		b, err := tx.Get(vault.Table, v[:])
+		ok = b != nil
+		return err
+	})
+	if ok {
+		return true
+	}
+	f, err := s.disk.Copy().Vault().Open(s.w.ctx, vault.Digest(v))
+	if err != nil {
+		return false
+	}
+	f.Close()
+	return true
+}
