@@ -10,11 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"entente/act"
 	"entente/catalogue"
 	"entente/demo"
 	"entente/internal/files"
 	"entente/ledger"
 	"entente/node"
+	"entente/pact"
 	"entente/release"
 	"entente/vault"
 )
@@ -47,6 +49,22 @@ func TestClock(t *testing.T) {
 	clock = clock.AddDate(0, 0, 1)
 	if err := try(); err != nil || size() == before {
 		t.Errorf("set right: %v", err)
+	}
+	// A small step back is let pass, and revives nothing.
+	clock = clock.Add(time.Minute)
+	var text act.Sum
+	err = n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		_, row, _, err := n.Catalogue.Pact(tx, "kr-jp-2016", clock)
+		text = row.Text
+		return err
+	})
+	if err := errors.Join(err, n.Chancery.Read(t.Context(), "kr-jp-2016", text, pact.Terminated, "", "officer")); err != nil {
+		t.Fatal(err)
+	}
+	clock = clock.Add(-10 * time.Second)
+	var refused *release.Refused
+	if err := try(); !errors.As(err, &refused) {
+		t.Errorf("ten seconds before the pact was read as ended: %v", err)
 	}
 }
 

@@ -86,9 +86,9 @@ func spends(f *ruling.DoFacts) []act.Digest {
 	if alone.Consents = nil; len(f.Consents) == 0 || f.Deed == "read" && ruling.Read(&alone.ReadFacts).Allowed || f.Deed != "read" && ruling.Do(&alone).Allowed {
 		return nil
 	}
-	spent := ruling.Spends(f.Consents, "purpose", []act.Party{""}, f.Purpose, f.Now)
+	spent := ruling.Spends(f.Own, f.Consents, "purpose", []act.Party{""}, f.Purpose, f.Now)
 	if f.Deed != "read" {
-		spent = append(spent, ruling.Spends(f.Consents, f.Deed, []act.Party{f.Recipient}, f.Purpose, f.Now)...)
+		spent = append(spent, ruling.Spends(f.Own, f.Consents, f.Deed, []act.Party{f.Recipient}, f.Purpose, f.Now)...)
 	}
 	return spent
 }

@@ -192,10 +192,10 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string,
 	if alone := f; c.ruling.Allowed && len(f.Consents) > 0 {
 		// What would have been refused without the approvals spends them.
 		if alone.Consents = nil; !ruling.Release(&alone).Allowed {
-			c.spends = append(ruling.Spends(f.Consents, "pass-on", to, d.Purpose, f.Now), ruling.Spends(f.Consents, "purpose", []act.Party{""}, d.Purpose, f.Now)...)
+			c.spends = append(ruling.Spends(f.Own, f.Consents, "pass-on", to, d.Purpose, f.Now), ruling.Spends(f.Own, f.Consents, "purpose", []act.Party{""}, d.Purpose, f.Now)...)
 			for how, deed := range map[string]string{"translation": "translate", "excerpt": "extract"} {
 				if slices.ContainsFunc(d.Lineage, func(l act.Lineage) bool { return l.How == how }) {
-					c.spends = append(c.spends, ruling.Spends(f.Consents, deed, []act.Party{""}, d.Purpose, f.Now)...)
+					c.spends = append(c.spends, ruling.Spends(f.Own, f.Consents, deed, []act.Party{""}, d.Purpose, f.Now)...)
 				}
 			}
 		}

@@ -197,7 +197,8 @@ func (w *world) aside(t *testing.T, x *text) {
 	all := w.consents(m, m.Purpose, []act.Party{"ZZ", q}, []string{"pass-on", "purpose"})
 	to, now := oneOf(w, []act.Party{"ZZ", q}, []act.Party{""}), w.now()
 	for _, deed := range []string{"pass-on", "purpose"} {
-		if got, want := ruling.Spends(all, deed, to, m.Purpose, now), spends(all, deed, to, m.Purpose, now); !slices.Equal(got, want) {
+		own := oneOf(w, append([]act.Party{q}, m.Origins...)...)
+		if got, want := ruling.Spends(own, all, deed, to, m.Purpose, now), spends(own, all, deed, to, m.Purpose, now); !slices.Equal(got, want) {
 			t.Fatalf("%s to %v at %s spends %v, slowly %v: %+v", deed, to, now, got, want, all)
 		}
 	}

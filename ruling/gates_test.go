@@ -254,6 +254,8 @@ func TestDerivedTerms(t *testing.T) {
 		"our own between, another": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
 			s.Manifest.Originator, s.Manifest.Origins, s.Manifest.Purpose = "KR", []act.Party{"JP", "KR"}, "missile-warning"
 		}, false},
+		"another's between, the third not asked": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) { between(s, f, "JP") }, false},
+		"another's between, all asked":           {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) { between(s, f, "JP", "US") }, true},
 		"our own alone, another": {func(s *ruling.Source, p *pact.Pact, f *ruling.ReleaseFacts) {
 			s.Manifest.Originator, s.Manifest.Origins, s.Manifest.Purpose = "KR", []act.Party{"KR"}, "missile-warning"
 		}, true},
@@ -270,5 +272,19 @@ func TestDerivedTerms(t *testing.T) {
 		if r.Allowed != x.ok {
 			t.Errorf("%s: %s", what, r)
 		}
+	}
+}
+
+// between makes a source a product of JP's that holds information of US, released for another
+// purpose; US passes it on, and some approve the purpose.
+func between(s *ruling.Source, f *ruling.ReleaseFacts, approve ...act.Party) {
+	s.Manifest.Origins, s.Manifest.Purpose = []act.Party{"JP", "US"}, "missile-warning"
+	f.Manifest.Origins = []act.Party{"JP", "KR", "US"}
+	give := func(by act.Party, deed string, to act.Party) {
+		f.Consents = append(f.Consents, product.Consent{By: by, Given: act.MomentOf(f.Now.AddDate(0, -1, 0)), Consent: act.Consent{Number: f.Manifest.Number, Deed: deed, Recipient: to, Purpose: f.Manifest.Purpose, Until: act.MomentOf(f.Now.AddDate(1, 0, 0)), Uses: 9}})
+	}
+	give("US", "pass-on", "JP")
+	for _, p := range approve {
+		give(p, "purpose", "")
 	}
 }

@@ -226,9 +226,9 @@ func approvedFor(all []product.Consent, o act.Party, deed string, to act.Party, 
 	return own > 0 || other
 }
 
-// Spends names the approvals that an allowed deed uses up: the first that fits,
-// of each originator for each product and recipient. A deed without a recipient names "".
-func Spends(all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
+// Spends names the approvals that an allowed deed of own's uses up: the first that fits,
+// of each other originator for each product and recipient. A deed without a recipient names "".
+func Spends(own act.Party, all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
 	type grant struct {
 		by, to act.Party
 		of     act.Number
@@ -237,7 +237,7 @@ func Spends(all []product.Consent, deed string, to []act.Party, purpose string, 
 	for i := range all {
 		c := &all[i]
 		g := grant{c.By, c.Recipient, c.Number}
-		if !seen[g] && slices.Contains(to, c.Recipient) && approved(all[i:i+1], c.By, deed, c.Recipient, purpose, now, c.Number) {
+		if c.By != own && !seen[g] && slices.Contains(to, c.Recipient) && approved(all[i:i+1], c.By, deed, c.Recipient, purpose, now, c.Number) {
 			seen[g] = true
 			spent = append(spent, c.Act)
 		}
@@ -338,7 +338,7 @@ func (g *gates) derives(f *ReleaseFacts) {
 			continue
 		}
 		for _, to := range m.Recipients {
-			if !slices.Contains(s.Manifest.Recipients, to) && s.Manifest.Originator != to && !approvedOf(f, s, "pass-on", to) {
+			if !slices.Contains(s.Manifest.Recipients, to) && s.Manifest.Originator != to && !passesTo(f, s, to) {
 				g.shut(pact.ThirdParty, "ask "+string(s.Manifest.Originator)+" for an approval that names product, recipient, purpose and expiry", n, " was not released to ", string(to))
 			}
 		}
@@ -393,11 +393,11 @@ func (g *gates) carries(f *ReleaseFacts, s *Source, rank int) {
 	}
 }
 
-// approvedOf reports whether the originator of a source approved a deed with it,
-// or with what is made from it.
-func approvedOf(f *ReleaseFacts, s *Source, deed string, to act.Party) bool {
+// passesTo reports whether the originator of a source approved that it, or what is made
+// from it, goes to another party.
+func passesTo(f *ReleaseFacts, s *Source, to act.Party) bool {
 	o, m := s.Manifest.Originator, &f.Manifest
-	return approved(f.Consents, o, deed, to, m.Purpose, f.Now, s.Manifest.Number) || approved(f.Consents, o, deed, to, m.Purpose, f.Now, m.Number)
+	return approved(f.Consents, o, "pass-on", to, m.Purpose, f.Now, s.Manifest.Number) || approved(f.Consents, o, "pass-on", to, m.Purpose, f.Now, m.Number)
 }
 
 // accredited asks that our own system may carry this rank by this channel now

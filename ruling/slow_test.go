@@ -969,10 +969,10 @@ func (s *slow) widens(up *slow) bool {
 		early && (!also || provisional.Before(before)) || lost("assurance") || lost("review") || lost("accreditation") || !up.kept("standing-authority") && s.kept("standing-authority")
 }
 
-// spends: of each party's approvals of one product for one recipient, the first that stands.
-func spends(all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
+// spends: of each other party's approvals of one product for one recipient, the first that stands.
+func spends(own act.Party, all []product.Consent, deed string, to []act.Party, purpose string, now time.Time) (spent []act.Digest) {
 	fits := those(all, func(c product.Consent) bool {
-		return in(c.Recipient, to) && standing(c, deed, c.Recipient, purpose, now)
+		return c.By != own && in(c.Recipient, to) && standing(c, deed, c.Recipient, purpose, now)
 	})
 	for i, c := range fits {
 		if !some(fits[:i], func(b product.Consent) bool {
