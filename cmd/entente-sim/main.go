@@ -5,7 +5,8 @@
 //	go run ./cmd/entente-sim --bugs
 //
 // It builds the simulator as a test binary, because only a test may own the
-// randomness of the crypto packages, and runs as many at once as there are jobs.
+// randomness of the crypto packages, and runs one on each core, some worlds at a time. What a
+// world comes to depends on its seed alone. How far a long run has come goes to standard error.
 // With --bugs it plants each mistake of internal/sim/testdata/bugs in turn, by an
 // overlay that leaves the tree alone, and fails unless each is found.
 package main
@@ -59,7 +60,11 @@ func run(args []string, out io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(tmp)
-	s := simulator{root: root, tmp: tmp, steps: *steps}
+	s := simulator{root: root, tmp: tmp, worldsDir: tmp, progress: os.Stderr, steps: *steps}
+	if memory, err := os.MkdirTemp("/dev/shm", "entente-sim"); err == nil {
+		s.worldsDir = memory // a simulated medium is not to wait for a real disk
+		defer os.RemoveAll(memory)
+	}
 	if *bugs {
 		return s.bugs(out, *match, *seeds, *from, max(1, *jobs))
 	}
@@ -76,6 +81,8 @@ func moduleRoot() (string, error) {
 
 type simulator struct {
 	root, tmp string
+	worldsDir string    // where worlds keep their folders: in memory, where there is such a place
+	progress  io.Writer // told how far a long run has come
 	steps     int
 }
 
@@ -106,12 +113,18 @@ func (s *simulator) build(name string, overlay map[string]string) (string, error
 func (s *simulator) start(bin string, seeds, from uint64, more ...string) ([]byte, error) {
 	c := exec.Command(bin, append([]string{"-test.run", "^TestWorlds$", "-test.v", "-test.timeout", "0", "-seeds", fmt.Sprint(seeds), "-from", fmt.Sprint(from), "-steps", fmt.Sprint(s.steps)}, more...)...)
 	c.Dir = filepath.Join(s.root, "internal", "sim")
-	c.Env = append(os.Environ(), "GOMAXPROCS=2")
+	c.Env = append(os.Environ(), "GOMAXPROCS=2", "TMPDIR="+s.worldsDir)
 	return c.CombinedOutput()
 }
 
-// worlds runs the worlds of a range of seeds, prints the reach, and fails if a
-// world did, or if something was never reached.
+// chunk is how many worlds a process runs before it ends: progress is told after each.
+const chunk = 250
+
+// most is how many failures are gathered before a run ends.
+const most = 10
+
+// worlds runs the worlds of a range of seeds, a process for each core, prints the reach, and
+// fails if a world did, or if something was never reached.
 func (s *simulator) worlds(out io.Writer, seeds, from uint64, jobs int, history bool) error {
 	bin, err := s.build("sim.test", nil)
 	if err != nil {
@@ -120,30 +133,46 @@ func (s *simulator) worlds(out io.Writer, seeds, from uint64, jobs int, history 
 	began := time.Now()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	all, failures := sim.Reach{}, []string{}
-	for j := range jobs {
-		first, last := from+seeds*uint64(j)/uint64(jobs), from+seeds*uint64(j+1)/uint64(jobs)
-		if first == last {
-			continue
-		}
+	all, failures, done := sim.Reach{}, []string{}, uint64(0)
+	next := make(chan uint64)
+	size := min(chunk, (seeds+uint64(jobs)-1)/uint64(jobs))
+	for range jobs {
 		wg.Go(func() {
-			file := filepath.Join(s.tmp, fmt.Sprint("reach", j))
-			args := []string{"-reach", file}
-			if history {
-				args = append(args, "-history")
+			for first := range next {
+				n := min(size, from+seeds-first)
+				file := filepath.Join(s.tmp, fmt.Sprint("reach", first))
+				args := []string{"-reach", file, "-most", fmt.Sprint(most)}
+				if history {
+					args = append(args, "-history")
+				}
+				b, err := s.start(bin, n, first, args...)
+				mu.Lock()
+				if history {
+					_, _ = out.Write(b)
+				}
+				if err != nil {
+					failures = append(failures, string(b))
+				}
+				all.Add(read(file))
+				if done += n; seeds > chunk && done < seeds {
+					rate := float64(done) / time.Since(began).Seconds()
+					fmt.Fprintf(s.progress, "%d of %d worlds, %.1f a second, %d processes found a failure, %v to go\n", done, seeds, rate, len(failures),
+						time.Duration(float64(seeds-done)/rate*float64(time.Second)).Round(time.Second))
+				}
+				mu.Unlock()
 			}
-			b, err := s.start(bin, last-first, first, args...)
-			mu.Lock()
-			defer mu.Unlock()
-			if history {
-				_, _ = out.Write(b)
-			}
-			if err != nil {
-				failures = append(failures, string(b))
-			}
-			all.Add(read(file))
 		})
 	}
+	for first := from; first < from+seeds; first += size {
+		mu.Lock()
+		enough := len(failures) >= most
+		mu.Unlock()
+		if enough {
+			break
+		}
+		next <- first
+	}
+	close(next)
 	wg.Wait()
 	if len(failures) > 0 {
 		return errors.New(strings.Join(failures, "\n"))
