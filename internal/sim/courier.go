@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"entente/act"
@@ -25,6 +26,9 @@ type medium struct {
 	hands  string   // who has it
 	broken bool     // altered on the way
 }
+
+// spoilt reports whether a medium may not be taken in where it came.
+func (m *medium) spoilt() bool { return m.broken || m.to == m.from.index() }
 
 // capacity is the smallest that a medium may have.
 const capacity = 32 << 20
@@ -54,6 +58,11 @@ func (w *World) pack(s *Side) error {
 	_, err = s.n.Carriage.Post.Pack(w.ctx, s.neighbour(), dir, capacity, 1, m.hands, signer, quiet)
 	if err != nil {
 		w.told(s, err)
+		if strings.Contains(err.Error(), "use an empty one") { // it was ended, or broke off before its first parcel was noted
+			s.packing = ""
+			w.hit("recovery: a packing goes on with an empty folder")
+			return w.pack(s)
+		}
 		// A program that ended with an error may have left a whole medium, which people carry all the same.
 		if _, whole := os.Stat(filepath.Join(dir, "MEDIUM")); whole != nil || s.power || w.rnd.IntN(2) == 0 {
 			return err
@@ -96,17 +105,20 @@ func (w *World) takeMedium(s *Side, m *medium) error {
 	switch {
 	case errors.Is(err, carriage.ErrTaken):
 		w.hit("recovery: a medium that was taken in before is refused")
-	case errors.Is(err, carriage.ErrMedium) && m.broken:
+	case errors.Is(err, carriage.ErrMedium) && m.spoilt():
 		w.hit("recovery: a medium that was altered is refused")
 	case errors.Is(err, carriage.ErrMedium):
 		w.hit("recovery: a medium that comes too late is refused")
+		if strings.Contains(err.Error(), "not what the list says") {
+			w.fail(23, "%s packed a medium that is not what its list says: %v", m.from, err)
+		}
 	case err == nil:
 		w.hit("recovery: a medium is taken in")
 	}
 	if errors.Is(err, carriage.ErrMedium) && !errors.Is(err, carriage.ErrParcel) && s.view.size() != before {
 		w.fail(23, "%s entered something of a medium that it refused: %v", s, err)
 	}
-	if err == nil && m.broken {
+	if err == nil && m.spoilt() {
 		w.fail(23, "%s took in a medium that was altered", s)
 	}
 	if err == nil && whole && len(s.view.taken) != taken+1 {
@@ -145,7 +157,7 @@ func (w *World) doTake() string {
 	if w.rnd.IntN(3) == 0 {
 		w.handOver(s, m)
 	}
-	return fmt.Sprint(s, " takes in ", filepath.Base(m.dir), ", altered ", m.broken, ": ", text(w.takeMedium(s, m)))
+	return fmt.Sprint(s, " takes in ", filepath.Base(m.dir), ", altered ", m.spoilt(), ": ", text(w.takeMedium(s, m)))
 }
 
 // handOver enters on a medium that the registrar has it; now and then from one who had it not.
@@ -192,7 +204,7 @@ func (w *World) doMedium() string {
 	if len(parcels) == 0 {
 		return "it has no parcel"
 	}
-	c.broken = c.broken || what != "copied"
+	c.broken = c.broken || what != "copied" && what != "to the wrong side"
 	f := pick(w.rnd, parcels...)
 	alter := func(f string, change func([]byte) []byte) {
 		if b, err := os.ReadFile(f); err == nil {
@@ -238,7 +250,7 @@ func sameList(a, b string) bool {
 // settleMedia has couriers go to and fro until all products are answered, and then some.
 func (w *World) settleMedia() {
 	for _, m := range w.media { // what comes late
-		if !m.broken && w.rnd.IntN(2) == 0 {
+		if !m.spoilt() && w.rnd.IntN(2) == 0 {
 			_ = w.takeMedium(w.sides[m.to], m)
 		}
 	}

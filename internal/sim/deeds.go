@@ -40,7 +40,7 @@ func init() {
 		{"deed", 14, nil, (*World).doDeed},
 		{"consent", 9, nil, (*World).doConsent},
 		{"mandate", 4, nil, (*World).doMandate},
-		{"visit", 8, nil, (*World).doVisit},
+		{"visit", 10, Two, (*World).doVisit},
 		{"pact", 10, nil, (*World).doPact},
 		{"amend", 16, Amends, (*World).doAmend},
 		{"person", 4, nil, (*World).doPerson},
@@ -65,7 +65,7 @@ func init() {
 		{"medium", 10, ByCourier, (*World).doMedium},
 		{"hop", 40, Three, (*World).doHop},
 		{"route", 8, Three, (*World).doRoute},
-		{"tricks", 6, Three, (*World).doTricks},
+		{"tricks", 10, Three, (*World).doTricks},
 		{"pass on", 16, Three, (*World).doPassOn},
 	}
 }
@@ -264,7 +264,7 @@ func (w *World) doRelease() string {
 	switch w.rnd.IntN(60) {
 	case 0:
 		size = 1<<20 + w.rnd.IntN(1<<20)
-	case 1, 2, 3, 4, 5, 6:
+	case 1, 2, 3, 4, 5, 6, 7, 8:
 		size = 66<<10 + w.rnd.IntN(4<<10)
 	}
 	if !Linked(w.seed) && w.rnd.IntN(25) == 0 { // more than one parcel holds
@@ -350,6 +350,11 @@ func (w *World) madeFrom(s *Side, d *release.Draft) {
 		d.Lineage = append(d.Lineage, act.Lineage{Of: cu.Manifest.Number, How: pick(w.rnd, "excerpt", "translation", "assessment", "answer")})
 		if w.rnd.IntN(6) > 0 {
 			d.Purpose = cu.Manifest.Purpose
+		}
+		for _, c := range order(s.view.consents) {
+			if c := s.view.consents[c]; c.by != s.party && c.about(&cu.Manifest) && (c.Deed == "purpose" || c.Deed == "pass-on") {
+				d.Purpose = c.Purpose
+			}
 		}
 		m, _ := cu.Mark(&cu.Manifest)
 		least = max(least, rank(m))
@@ -448,10 +453,13 @@ func (w *World) doOpen() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu := w.consented(s, pick(w.rnd, all...), "purpose")
+	cu, given := w.consented(s, pick(w.rnd, all...), "purpose")
 	n := cu.Manifest.Number
 	as := pick(w.rnd, "analyst", "analyst", "analyst", "analyst", "junior", "junior", "clerk", "officer", "admin", "nobody")
 	purpose := pick(w.rnd, "", "", "threat-assessment", "missile-warning", "missile-warning", "sport")
+	if given != nil && w.rnd.IntN(4) > 0 {
+		as, purpose = "analyst", given.Purpose
+	}
 	return fmt.Sprint(s, " ", n, " as ", as, " for ", purpose, ": ", w.open(s, n, as, purpose))
 }
 
@@ -472,8 +480,10 @@ func (w *World) open(s *Side, n act.Number, as, purpose string) string {
 	var b bytes.Buffer
 	if _, err := o.WriteTo(&b); err != nil {
 		w.told(s, err)
-		if b.Len() > 0 {
+		if !repeats(b.Bytes()) {
 			w.fail(14, "%s: %d bytes of a damaged product were shown", n, b.Len())
+		} else if b.Len() > 0 {
+			w.hit("recovery: what stands before the damage is shown, and the reader told")
 		}
 		return err.Error()
 	}
@@ -482,19 +492,30 @@ func (w *World) open(s *Side, n act.Number, as, purpose string) string {
 	return fmt.Sprint(b.Len(), " bytes")
 }
 
+// repeats reports whether bytes say one line again and again, as all content here does.
+func repeats(b []byte) bool {
+	n := bytes.IndexByte(b, '\n') + 1
+	for i := n; n > 0 && i < len(b); i++ {
+		if b[i] != b[i-n] {
+			return false
+		}
+	}
+	return n > 0 || len(b) == 0
+}
+
 // consented is, half of the time, a product about which the partner approved a
 // deed, where there is one: people use what they asked for.
-func (w *World) consented(s *Side, cu product.Custody, deed string) product.Custody {
+func (w *World) consented(s *Side, cu product.Custody, deed string) (product.Custody, *consent) {
 	for _, d := range order(s.view.consents) {
 		c := s.view.consents[d]
 		if c.by == s.party || c.Deed != deed || w.rnd.IntN(2) == 0 {
 			continue
 		}
 		for _, o := range w.held(s, func(o product.Custody) bool { return c.about(&o.Manifest) && o.Manifest.Originator != c.by }) {
-			return o
+			return o, c
 		}
 	}
-	return cu
+	return cu, nil
 }
 
 func (w *World) doDeed() string {
@@ -506,7 +527,7 @@ func (w *World) doDeed() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu := w.consented(s, pick(w.rnd, all...), "copy")
+	cu, _ := w.consented(s, pick(w.rnd, all...), "copy")
 	d := reading.Deed{Deed: pick(w.rnd, "copy", "copy", "copy", "destroy", "downgrade", "downgrade")}
 	switch d.Deed {
 	case "copy":
@@ -571,12 +592,14 @@ func (w *World) doConsent() string {
 		}
 		return fmt.Sprint(s, " lends ", cu.Manifest.Number, ": ", text(err))
 	}
-	c := act.Consent{Number: cu.Manifest.Number, Deed: pick(w.rnd, "copy", "copy", "purpose"), Purpose: cu.Manifest.Purpose, Until: act.MomentOf(s.now().Add(time.Duration(1+w.rnd.IntN(3000)) * time.Hour)), Uses: 1 + w.rnd.IntN(5)/4}
+	c := act.Consent{Number: cu.Manifest.Number, Deed: pick(w.rnd, "copy", "purpose"), Purpose: cu.Manifest.Purpose, Until: act.MomentOf(s.now().Add(time.Duration(1+w.rnd.IntN(3000)) * time.Hour)), Uses: 1 + w.rnd.IntN(5)/4}
 	if Three(w.seed) && w.rnd.IntN(2) == 0 {
 		c.Deed, c.Recipient = "pass-on", s.other()
 	}
-	if c.Deed == "purpose" {
-		c.Purpose = pick(w.rnd, "threat-assessment", "missile-warning")
+	if c.Deed == "purpose" && c.Purpose == "threat-assessment" {
+		c.Purpose = "missile-warning"
+	} else if c.Deed == "purpose" {
+		c.Purpose = "threat-assessment"
 	}
 	_, err := s.n.Chancery.Consent(w.ctx, c, "officer")
 	if err != nil {
@@ -683,35 +706,53 @@ func (w *World) doMandate() string {
 // doVisit asks for a visit, approves or ends one, or shows a visitor a product.
 func (w *World) doVisit() string {
 	s := w.running()
-	if s == nil || s.index() > 1 {
+	if s == nil {
 		return text(errNobody)
 	}
+	var asked, approved []act.Digest // of us as the host
 	all := order(s.view.visits)
-	what := w.rnd.IntN(9)
-	if len(all) == 0 || what < 2 {
-		from := s.now().Add(time.Duration(w.rnd.IntN(40)-10) * time.Hour)
-		v := act.Visit{Visitors: []string{"visitor"}, Subject: "defence", Mark: act.Mark{Party: s.party, Text: marks[s.party][1]}, From: act.MomentOf(from), Until: act.MomentOf(from.Add(time.Duration(20+w.rnd.IntN(1000)) * time.Hour))}
+	for _, d := range all {
+		if q := s.view.visits[d]; q.host == s.party && q.approved == nil {
+			asked = append(asked, d)
+		} else if q.host == s.party {
+			approved = append(approved, d)
+		}
+	}
+	sensible := w.rnd.IntN(4) > 0
+	what := pick(w.rnd, "ask", "approve", "approve", "show", "show", "show", "show", "end")
+	switch {
+	case len(all) == 0:
+		what = "ask"
+	case sensible && what == "show" && len(approved) > 0:
+		all = approved
+	case sensible && what != "end" && len(asked) > 0:
+		what, all = "approve", asked
+	}
+	switch what {
+	case "ask":
+		from := s.now().Add(time.Duration(w.rnd.IntN(40)-30) * time.Hour)
+		v := act.Visit{Visitors: []string{"visitor"}, Subject: "defence", Mark: act.Mark{Party: s.party, Text: marks[s.party][1]}, From: act.MomentOf(from), Until: act.MomentOf(from.Add(time.Duration(40+w.rnd.IntN(2000)) * time.Hour))}
 		_, err := s.n.Chancery.State(w.ctx, pactID, act.VisitAsked, v, s.neighbour(), "officer")
 		return fmt.Sprint(s, " asks for a visit: ", text(err))
-	}
-	d := pick(w.rnd, all...)
-	switch what {
-	case 2, 3:
-		_, err := s.n.Chancery.ApproveVisit(w.ctx, d, marks[s.party][pick(w.rnd, 0, 1, 1, 2)], pick(w.rnd, "officer", "officer", "second"))
+	case "approve":
+		_, err := s.n.Chancery.ApproveVisit(w.ctx, pick(w.rnd, all...), marks[s.party][pick(w.rnd, 0, 1, 1, 1, 2)], pick(w.rnd, "officer", "officer", "officer", "second"))
 		if err != nil {
 			w.told(s, err)
+		} else {
+			w.hit("people: a visit is approved")
 		}
 		return fmt.Sprint(s, " approves a visit: ", text(err))
-	case 4:
-		_, err := s.n.Chancery.EndVisit(w.ctx, d, "officer")
+	case "end":
+		_, err := s.n.Chancery.EndVisit(w.ctx, pick(w.rnd, all...), "officer")
 		return fmt.Sprint(s, " ends a visit: ", text(err))
 	}
+	d := pick(w.rnd, all...)
 	held := w.held(s, func(cu product.Custody) bool { return cu.From != "" })
 	if len(held) == 0 {
 		return "nothing is here"
 	}
 	cu := pick(w.rnd, held...)
-	_, err := s.n.Reading.Do(w.ctx, cu.Manifest.Number, reading.Deed{As: pick(w.rnd, "analyst", "analyst", "junior"), Deed: "show", Purpose: cu.Manifest.Purpose, Visit: &d, Visitor: pick(w.rnd, "visitor", "visitor", "visitor", "visitor", "stranger")})
+	_, err := s.n.Reading.Do(w.ctx, cu.Manifest.Number, reading.Deed{As: pick(w.rnd, "analyst", "analyst", "analyst", "junior"), Deed: "show", Purpose: cu.Manifest.Purpose, Visit: &d, Visitor: pick(w.rnd, "visitor", "visitor", "visitor", "visitor", "stranger")})
 	if s.power {
 		return "the power went"
 	}

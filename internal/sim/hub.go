@@ -221,9 +221,14 @@ func (w *World) route(s *Side, via act.Party) error {
 // its to pass on.
 func (w *World) doTricks() string {
 	us, end := w.hub(), w.sides[w.rnd.IntN(2)]
-	what := pick(w.rnd, "drop", "change", "replay", "another's parcel")
+	what := pick(w.rnd, "drop", "change", "change", "replay", "another's parcel")
 	if !us.up() || !end.up() {
 		return "somebody is down"
+	}
+	if other := w.sides[1-end.index()]; what == "drop" || what == "change" {
+		for went := true; went && w.failed == nil; {
+			went, _ = w.hop(other, us, false)
+		}
 	}
 	switch what {
 	case "drop": // it answers that it keeps it, and forgets
@@ -303,6 +308,11 @@ func (w *World) doPassOn() string {
 			w.told(o, err)
 		} else {
 			w.hit("people: passing on is approved")
+		}
+		for _, s := range w.sides[:2] { // it is on its way to both, or comes too late
+			if l, err := w.linked(s, us); err == nil && w.rnd.IntN(4) > 0 {
+				_ = w.exchange(l, 5)
+			}
 		}
 		return fmt.Sprint(o, " approves that ", m.Number, " goes to ", to, ": ", text(err))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -188,13 +189,18 @@ func (w *World) counted(s *Side, err error) {
 
 // plain leaves out what differs from case to case.
 func plain(s string) string {
-	for _, sep := range []string{": it is ", ": entry ", " of JP", " of KR"} {
+	for _, sep := range []string{": it is ", ": entry "} {
 		if a, _, ok := strings.Cut(s, sep); ok {
-			return a
+			s = a
 		}
 	}
-	return s
+	return aParty.ReplaceAllString(aProduct.ReplaceAllString(s, "a product"), "a party")
 }
+
+var (
+	aProduct = regexp.MustCompile(`\b[A-Z]{2}-\d{4}-\w{4}-\w{4}`)
+	aParty   = regexp.MustCompile(`\b(KR|JP|US)\b`)
+)
 
 // secret looks for content where only sealed bytes may be: on the disk, in
 // evidence, and in every word that was said.
