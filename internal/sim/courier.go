@@ -12,6 +12,7 @@ import (
 
 	"entente/act"
 	"entente/carriage"
+	"entente/internal/memory"
 )
 
 // This file is all that the simulator knows of a courier's media: folders that the project's
@@ -43,7 +44,7 @@ func (w *World) folder() string {
 // pack has s pack what is for its neighbour, in the folder that was begun or in another.
 func (w *World) pack(s *Side) error {
 	dir := s.packing
-	if dir == "" || w.rnd.IntN(3) == 0 {
+	if dir == "" || w.rnd.IntN(2) == 0 {
 		dir = w.folder()
 	} else {
 		w.hit("recovery: a packing goes on with the folder that was begun")
@@ -115,8 +116,8 @@ func (w *World) takeMedium(s *Side, m *medium) error {
 	case err == nil:
 		w.hit("recovery: a medium is taken in")
 	}
-	if errors.Is(err, carriage.ErrMedium) && !errors.Is(err, carriage.ErrParcel) && s.view.size() != before {
-		w.fail(23, "%s entered something of a medium that it refused: %v", s, err)
+	if (errors.Is(err, carriage.ErrMedium) || m.spoilt()) && s.view.size() != before {
+		w.fail(23, "%s entered something of a medium that it refuses: %v", s, err)
 	}
 	if err == nil && m.spoilt() {
 		w.fail(23, "%s took in a medium that was altered", s)
@@ -132,6 +133,9 @@ func (w *World) doPack() string {
 	s := w.running()
 	if s == nil || s.index() > 1 || w.way == byLink && w.rnd.IntN(3) > 0 {
 		return "nobody packs"
+	}
+	if w.rnd.IntN(4) == 0 { // and is broken off
+		s.armed = append(s.armed, fault{pick(w.rnd, memory.Commit, memory.Commit, memory.View, memory.OpenFile), w.rnd.IntN(8), pick(w.rnd, errPower, errDisk)})
 	}
 	return fmt.Sprint(s, " packs: ", text(w.pack(s)))
 }
@@ -194,6 +198,9 @@ func (w *World) doMedium() string {
 	if what == "lost" {
 		w.media = slices.Delete(slices.Clone(w.media), i, i+1)
 		return what
+	}
+	if m.broken {
+		return "it is altered already" // a second time might put it right
 	}
 	c := *m
 	c.dir = w.folder()

@@ -38,7 +38,7 @@ func init() {
 		{"approve", 10, nil, (*World).doApprove},
 		{"open", 20, nil, (*World).doOpen},
 		{"deed", 14, nil, (*World).doDeed},
-		{"consent", 9, nil, (*World).doConsent},
+		{"consent", 12, nil, (*World).doConsent},
 		{"mandate", 4, nil, (*World).doMandate},
 		{"visit", 10, Two, (*World).doVisit},
 		{"pact", 10, nil, (*World).doPact},
@@ -47,7 +47,7 @@ func init() {
 		{"letter", 3, nil, (*World).doLetter},
 		{"wait", 10, nil, (*World).doWait},
 		{"clock", 3, nil, (*World).doClock},
-		{"fault", 8, nil, (*World).doFault},
+		{"fault", 12, nil, (*World).doFault},
 		{"crash", 4, nil, (*World).doCrash},
 		{"start", 16, nil, (*World).doStart},
 		{"backup", 3, Two, (*World).doBackup},
@@ -264,7 +264,7 @@ func (w *World) doRelease() string {
 	switch w.rnd.IntN(60) {
 	case 0:
 		size = 1<<20 + w.rnd.IntN(1<<20)
-	case 1, 2, 3, 4, 5, 6, 7, 8:
+	case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13:
 		size = 66<<10 + w.rnd.IntN(4<<10)
 	}
 	if !Linked(w.seed) && w.rnd.IntN(25) == 0 { // more than one parcel holds
@@ -709,16 +709,13 @@ func (w *World) doVisit() string {
 	if s == nil {
 		return text(errNobody)
 	}
-	var asked, approved []act.Digest // of us as the host
-	all := order(s.view.visits)
-	for _, d := range all {
-		if q := s.view.visits[d]; q.host == s.party && q.approved == nil {
-			asked = append(asked, d)
-		} else if q.host == s.party {
-			approved = append(approved, d)
-		}
-	}
 	sensible := w.rnd.IntN(4) > 0
+	asked, approved := s.view.hosted()
+	if o := w.sides[1-s.index()]; sensible && len(asked)+len(approved) == 0 && o.up() {
+		s = o // the other is the host
+		asked, approved = s.view.hosted()
+	}
+	all := order(s.view.visits)
 	what := pick(w.rnd, "ask", "approve", "approve", "show", "show", "show", "show", "end")
 	switch {
 	case len(all) == 0:

@@ -444,6 +444,20 @@ func (c *consent) about(m *act.Manifest) bool {
 	return c.Number == m.Number || slices.ContainsFunc(m.Lineage, func(l act.Lineage) bool { return l.Of == c.Number })
 }
 
+// hosted lists the visits whose host we are: those that wait to be approved, and those that are.
+func (v *view) hosted() (asked, approved []act.Digest) {
+	for _, d := range order(v.visits) {
+		switch q := v.visits[d]; {
+		case q.host != v.own:
+		case q.approved == nil:
+			asked = append(asked, d)
+		default:
+			approved = append(approved, d)
+		}
+	}
+	return asked, approved
+}
+
 // order lists what may be withdrawn or used, in an order that repeats.
 func order[E any](m map[act.Digest]*E) (all []act.Digest) {
 	for d := range m {
