@@ -267,6 +267,9 @@ func (w *World) doRelease() string {
 	case 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13:
 		size = 66<<10 + w.rnd.IntN(4<<10)
 	}
+	if ByCourier(w.seed) && w.rnd.IntN(4) == 0 {
+		size = 66<<10 + w.rnd.IntN(4<<10)
+	}
 	if !Linked(w.seed) && w.rnd.IntN(25) == 0 { // more than one parcel holds
 		size = 5<<20 + w.rnd.IntN(1<<20)
 	}
@@ -298,6 +301,9 @@ func (w *World) release(s *Side, d release.Draft, size int) string {
 	canary := fmt.Sprintf("canary-%016x-%016x", w.rnd.Uint64(), w.rnd.Uint64())
 	b := bytes.Repeat([]byte(canary+"\n"), size/len(canary)+1)[:max(size, len(canary))]
 	w.tried[sum(b)] = true
+	if size > 64<<10 && w.rnd.IntN(6) == 0 { // something fails while it is staged and kept
+		s.armed = append(s.armed, fault{pick(w.rnd, memory.Stage, memory.Write, memory.Write, memory.Keep, memory.Kept), 0, pick(w.rnd, errPower, errDisk)})
+	}
 	content := &slow{Reader: bytes.NewReader(b)}
 	if w.rnd.IntN(5) == 0 && !w.busy {
 		content.once = func() { w.meanwhile(s) }
