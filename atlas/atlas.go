@@ -2,7 +2,8 @@
 // needs no script.
 //
 // [Map] draws land, points and footprints of Korea, Japan and their
-// surroundings; [Timeline] draws events by year. The land is Natural Earth's
+// surroundings; [Timeline] draws events by year; [Course] draws the stages of a
+// life. The land is Natural Earth's
 // (public domain), clipped and simplified in coast.json. It bears no names of seas
 // or islets and no maritime lines: a label on a map is a statement of its
 // state, and this package makes none. Meaning is carried by shape and text,
@@ -32,8 +33,10 @@ const CSS = `.atlas{width:100%;height:auto;max-width:60rem}
 .atlas .circle{fill:#8c1c13;fill-opacity:.75;stroke:#fff;stroke-width:.7}
 .atlas .triangle{fill:#1d4e89;fill-opacity:.75;stroke:#fff;stroke-width:.7}
 .atlas text{font:10px system-ui,sans-serif;fill:#333}.atlas .axis{stroke:#8a8678;stroke-width:1}
+.atlas .stage{fill:none;stroke:#555;stroke-width:1}.atlas .stage.now{stroke-width:3}.atlas .stage.ahead{stroke-dasharray:5 3}
+.atlas .tag,.atlas .day{font-weight:700}.atlas .beneath{fill:#dcd8cc;stroke:#8a8678}.atlas path.axis{fill:none}
 .atlas a:focus{outline:2px solid #000}
-@media (prefers-color-scheme:dark){.atlas .sea{fill:#1b242b}.atlas .land{fill:#3a3d3a}.atlas text{fill:#ddd}}
+@media (prefers-color-scheme:dark){.atlas .sea{fill:#1b242b}.atlas .land{fill:#3a3d3a}.atlas text{fill:#ddd}.atlas .stage{stroke:#bbb}.atlas .beneath{fill:#3a3d3a}}
 `
 
 // Shape tells kinds of events apart.

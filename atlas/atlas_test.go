@@ -74,3 +74,30 @@ func FuzzLabel(f *testing.F) {
 		wellFormed(t, atlas.Map("t", "d", []atlas.Point{{Lat: 40, Lon: 128, Label: label, Href: href}}, nil))
 	})
 }
+
+// TestCourse: every stage stands with its day and its tag; what lasts is drawn
+// beneath; labels are broken into lines, and a long course into rows.
+func TestCourse(t *testing.T) {
+	if atlas.Course("nothing", "", nil, "") != "" {
+		t.Error("a course of nothing")
+	}
+	svg := atlas.Course("life", "desc", []atlas.Stage{
+		{Label: "proposed", Day: "2016-10-27"},
+		{Label: "in force, notice of termination <suspended>", Day: "2016-11-23", Tag: "now", Now: true, Under: true},
+		{Label: "効力を有しており、終了の通告の効力が停止されている状態", Day: "2017-11-23", Tag: "expected", Ahead: true},
+	}, "protection stays")
+	wellFormed(t, svg)
+	for want, n := range map[string]int{`class="stage"`: 1, `class="stage now"`: 1, `class="stage ahead"`: 1, "2016-11-23": 1, `class="tag"`: 2, `class="beneath" d="M137.0`: 1, "protection stays": 1,
+		">in force, notice of<": 1, ">termination<": 1, "&lt;suspended&gt;": 1, "<suspended>": 0, ">効力を有しており、終了<": 1} {
+		if got := strings.Count(svg, want); got != n {
+			t.Errorf("%q stands %d times, want %d: %s", want, got, n, svg)
+		}
+	}
+	long := make([]atlas.Stage, 20)
+	for i := range long {
+		long[i] = atlas.Stage{Label: "stage", Day: "2016-10-27"}
+	}
+	if svg := atlas.Course("life", "", long, "none"); strings.Count(svg, "<rect") != 12 || strings.Contains(svg, "beneath") {
+		t.Errorf("a long course: %s", svg)
+	}
+}
