@@ -33,7 +33,7 @@ const (
 	tablePartner = ledger.FoldPrefix + "partner" // party → Partner
 	tableCount   = ledger.FoldPrefix + "count"   // party → its acts taken in, and ours that are for it: 8 bytes each
 	tableText    = ledger.FoldPrefix + "text"    // sum of a pact's text → text
-	tableEarly   = ledger.FoldPrefix + "early"   // pact/sum/index of a step that came before its text → index
+	tableEarly   = ledger.FoldPrefix + "early"   // pact/sum/index of a step that came before its text, digest/index of an answer that came before its notice → index
 	tablePact    = ledger.FoldPrefix + "pact"    // pact/sum → Row
 	tableProduct = ledger.FoldPrefix + "product" // number → product.Custody
 	tableByEntry = ledger.FoldPrefix + "entry"   // index of its release → number

@@ -93,7 +93,7 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 		})
 	case act.Refusal:
 		if b.Kind == act.PactNotice && b.Kept {
-			return c.late(tx, e.Act, b)
+			return c.answer(tx, e, b, e.Index)
 		}
 		return c.foldProduct(tx, e)
 	case act.Dispute:
@@ -186,12 +186,13 @@ func (c *Catalogue) proposal(tx *ledger.Tx, e ledger.Entry, b act.Proposal) erro
 	if err := ledger.Save(tx, tablePact, key, row); err != nil || ok {
 		return err
 	}
-	return c.early(tx, key)
+	return c.waited(tx, key, func(e ledger.Entry) error { return c.step(tx, e) })
 }
 
-// early takes the steps that came before their text: of three parties, the
-// second may sign what the first proposed before the third has heard of it.
-func (c *Catalogue) early(tx *ledger.Tx, key string) error {
+// waited folds the entries that came before what they are about: steps before their
+// text (of three parties, the second may sign what the first proposed before the
+// third has heard of it), and answers to a notice before the notice.
+func (c *Catalogue) waited(tx *ledger.Tx, key string, fold func(ledger.Entry) error) error {
 	var at []int64
 	for row, err := range tx.Scan(tableEarly, []byte(key+"/"), []byte(key+"0")) {
 		if err != nil {
@@ -204,7 +205,7 @@ func (c *Catalogue) early(tx *ledger.Tx, key string) error {
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(c.step(tx, e), tx.Delete(tableEarly, earlyKey(key, i))); err != nil {
+		if err := errors.Join(fold(e), tx.Delete(tableEarly, earlyKey(key, i))); err != nil {
 			return err
 		}
 	}
@@ -238,30 +239,51 @@ func (c *Catalogue) step(tx *ledger.Tx, e ledger.Entry) error {
 		return err // a step by somebody who is no party has no effect
 	}
 	row.Life = row.Life.Apply(a)
-	return ledger.Save(tx, tablePact, key, row)
-}
-
-// late folds the answer to a notice that came after its deadline: the moment of
-// receipt stands in the ledger of each party as the date of this answer (R55).
-func (c *Catalogue) late(tx *ledger.Tx, a act.Act, b act.Refusal) error {
-	i, ok, err := tx.Find(b.Act)
-	if err != nil || !ok {
+	if err := ledger.Save(tx, tablePact, key, row); err != nil || a.Kind != act.PactNotice {
 		return err
 	}
-	e, err := tx.Entry(i)
+	return c.waited(tx, e.Digest.String(), func(answer ledger.Entry) error {
+		return c.answer(tx, answer, answer.Act.Body.(act.Refusal), e.Index)
+	})
+}
+
+// answer folds what a party answered to a notice: when it came there, or that it
+// has no effect. The answer goes to every party of the pact, so that each reads the
+// disagreement; one that comes before the notice, or its text, waits for it (R55).
+// folded is the entry that is folded now: a rebuild finds later ones, too.
+func (c *Catalogue) answer(tx *ledger.Tx, e ledger.Entry, b act.Refusal, folded int64) error {
+	row := Row{}
+	var notice ledger.Entry
+	var p *pact.Pact
+	i, ok, err := tx.Find(b.Act)
+	if ok = ok && i <= folded; err == nil && ok {
+		if notice, err = tx.Entry(i); err != nil {
+			return err
+		}
+		s, is := notice.Act.Body.(act.Step)
+		if !is || notice.Act.Kind != act.PactNotice {
+			return nil
+		}
+		p, row, ok, err = c.PactUnder(tx, notice.Act.Pact, s.Text)
+	}
 	if err != nil {
 		return err
 	}
-	s, is := e.Act.Body.(act.Step)
-	if !is || e.Act.Kind != act.PactNotice {
-		return nil
+	if !ok {
+		return tx.Put(tableEarly, earlyKey(b.Act.String(), e.Index), be(e.Index))
 	}
-	p, row, ok, err := c.PactUnder(tx, e.Act.Pact, s.Text)
-	if err != nil || !ok {
-		return err
+	a := pact.Answer{Came: e.Act.At, Void: len(b.Because) == 0 || b.Because[0].Article != DurationArticle(p)}
+	row.Life = p.Answered(row.Life, notice.Act.From, notice.Act.At, e.Act.From, a)
+	return ledger.Save(tx, tablePact, string(row.ID)+"/"+row.Text.String(), row)
+}
+
+// DurationArticle names what an answer cites that reads a notice otherwise than
+// its sender: another citation says that the notice has no effect.
+func DurationArticle(p *pact.Pact) string {
+	if r, cited := p.Cite(pact.Duration); cited {
+		return r[0].Article
 	}
-	row.Life = p.Late(row.Life, e.Act.From, e.Act.At, a.From, a.At)
-	return ledger.Save(tx, tablePact, string(e.Act.Pact)+"/"+s.Text.String(), row)
+	return "duration"
 }
 
 // party reports whether a text of the pact is known here, and whether one names q.

@@ -159,7 +159,7 @@ func (o *Office) Propose(ctx context.Context, text []byte, as string) (*pact.Pac
 		if _, _, ok, err := o.Catalogue.PactUnder(tx, p.ID, p.Text); err != nil || ok {
 			return err
 		}
-		return o.sign(ctx, tx, as, p.ID, act.PactProposed, act.Proposal{Text: string(text)}, others(p, o.Card.Party)...)
+		return o.sign(ctx, tx, as, p.ID, act.PactProposed, act.Proposal{Text: string(text)}, p.Others(o.Card.Party)...)
 	})
 }
 
@@ -193,7 +193,7 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 		if !r.Allowed {
 			return &Refused{r}
 		}
-		return o.sign(ctx, tx, as, id, k, act.Step{Text: text, Note: note}, others(p, o.Card.Party)...)
+		return o.sign(ctx, tx, as, id, k, act.Step{Text: text, Note: note}, p.Others(o.Card.Party)...)
 	})
 }
 
@@ -271,19 +271,8 @@ func (o *Office) Read(ctx context.Context, id act.PactID, text act.Sum, phase pa
 		if r := ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: act.PactRead, Person: person, Now: o.Now()}); !r.Allowed {
 			return &Refused{r}
 		}
-		return o.sign(ctx, tx, as, id, act.PactRead, act.Interpretation{Text: text, Phase: string(phase), Note: note}, others(p, o.Card.Party)...)
+		return o.sign(ctx, tx, as, id, act.PactRead, act.Interpretation{Text: text, Phase: string(phase), Note: note}, p.Others(o.Card.Party)...)
 	})
-}
-
-func others(p *pact.Pact, own act.Party) []act.Party {
-	var to []act.Party
-	for _, q := range p.Parties {
-		if q.ID != own {
-			to = append(to, q.ID)
-		}
-	}
-	slices.Sort(to)
-	return to
 }
 
 // sign enters an act of a person's who signs pacts. One that is in the ledger

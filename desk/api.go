@@ -17,7 +17,6 @@ import (
 	"io"
 	"mime/multipart"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -306,24 +305,6 @@ func (s *Server) card(*http.Request) (any, error) {
 	return CardView{s.Card, party.Code(s.Card)}, nil
 }
 
-// PactView is a pact in a list.
-type PactView struct {
-	ID     act.PactID `json:"id"`
-	Title  act.Names  `json:"title"`
-	Phase  string     `json:"phase"`
-	Text   act.Sum    `json:"text"`
-	By     act.Party  `json:"by"`
-	Source string     `json:"source,omitempty"`
-
-	Version  int         `json:"version"`
-	Stands   string      `json:"stands"`             // what rules new transfers: the stricter reading
-	Disputed bool        `json:"disputed,omitempty"` // the parties read the state differently
-	Readings string      `json:"readings,omitempty"` // how each reads it, where it is disputed
-	Next     string      `json:"next"`               // what is open or comes next
-	At       *act.Moment `json:"at,omitempty"`       // when
-	Reminder string      `json:"reminder,omitempty"`
-}
-
 // StatusView is the node at a glance.
 type StatusView struct {
 	Party    act.Party                        `json:"party"`
@@ -400,71 +381,6 @@ func (s *Server) count(tx *ledger.Tx, v *StatusView) error {
 		}
 	}
 	return nil
-}
-
-func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
-	rows, err := s.Catalogue.Pacts(tx)
-	if err != nil {
-		return nil, err
-	}
-	var all []PactView
-	for _, row := range rows {
-		p, _, ok, err := s.Catalogue.PactUnder(tx, row.ID, row.Text)
-		if err != nil || !ok {
-			return nil, err
-		}
-		v := s.pactStands(p, row)
-		if _, now, _, err := s.Catalogue.Pact(tx, row.ID, s.Now()); err != nil {
-			return nil, err
-		} else if now.Text != row.Text && p.Phase(row.Life, s.Now()).Transfers() {
-			v = PactView{ID: v.ID, Title: v.Title, Version: v.Version, Text: v.Text, By: v.By, Phase: "amended", Stands: "amended", Next: "what was shared under it keeps its terms"}
-		}
-		all = append(all, v)
-	}
-	slices.SortStableFunc(all, sooner)
-	return all, nil
-}
-
-// pactStands says where a pact stands, and what is next.
-func (s *Server) pactStands(p *pact.Pact, row catalogue.Row) PactView {
-	now := s.Now()
-	v := PactView{ID: row.ID, Title: p.Title, Version: p.Version, Phase: string(p.Phase(row.Life, now)), Text: row.Text, By: row.By,
-		Stands: string(p.Stands(row.Life, now)), Disputed: p.Disputed(row.Life, now), Reminder: p.Reminder(row.Life, now)}
-	if v.Disputed {
-		var each []string
-		for _, q := range p.Parties {
-			each = append(each, fmt.Sprintf("%s: %s", q.ID, p.Reads(row.Life, q.ID, now)))
-		}
-		v.Readings = strings.Join(each, ", ")
-	}
-	due := p.Due(row.Life, now)
-	v.Next = due.What
-	if len(due.Who) > 0 {
-		who := make([]string, len(due.Who))
-		for i, q := range due.Who {
-			who[i] = string(q)
-		}
-		v.Next += " by " + strings.Join(who, ", ")
-	}
-	if !due.At.IsZero() {
-		at := act.MomentOf(due.At)
-		v.At = &at
-		v.Next += " " + due.At.In(p.Zone).Format("2006-01-02 15:04 -07:00")
-	}
-	return v
-}
-
-// sooner orders what has a date by it, then what waits for a step, then the rest.
-func sooner(a, b PactView) int {
-	switch {
-	case a.At != nil && b.At != nil:
-		return a.At.Compare(b.At.Time)
-	case a.At != nil:
-		return -1
-	case b.At != nil:
-		return 1
-	}
-	return 0
 }
 
 func (s *Server) pacts(r *http.Request) (any, error) {

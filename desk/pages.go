@@ -48,7 +48,7 @@ const (
 func parsed() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, l := range languages {
-		all[l] = template.Must(template.New("").Funcs(template.FuncMap{"say": say(l), "term": term(l)}).ParseFS(templates, "templates/pages.html"))
+		all[l] = template.Must(template.New("").Funcs(template.FuncMap{"say": say(l), "term": term(l), "phrase": func(s string) string { return pact.Say(l, s) }}).ParseFS(templates, "templates/pages.html"))
 	}
 	return all
 }
@@ -105,7 +105,7 @@ func (s *Server) Pages() http.Handler {
 		"POST /p/{n}":     s.productPage,
 		"GET /release":    s.releasePage,
 		"POST /release":   s.releasePage,
-		"GET /pacts":      s.pactPage,
+		"GET /pacts":      s.pactsPage,
 		"GET /pacts/{id}": s.pactPage,
 		"GET /ledger":     s.ledgerPage,
 		"POST /leave":     s.leave,
@@ -312,12 +312,17 @@ func (s *Server) homePage(v *visit) (string, error) {
 		st.Pacts = slices.DeleteFunc(st.Pacts, func(x PactView) bool { return !concerned(&p, x.ID) })
 	}
 	points, boxes, marks := draw(all)
+	near, err := s.reminders(v, &p, st.Pacts)
+	if err != nil {
+		return "", err
+	}
 	v.p.Body = struct {
+		Near          []reminded
 		Status        StatusView
 		Watches       bool
 		Oversees      bool
 		Map, Timeline template.HTML
-	}{st, watches(&p), oversees(&p), template.HTML(atlas.Map(v.say("map"), v.say("map"), points, boxes)), template.HTML(atlas.Timeline(v.say("timeline"), marks))} //nolint:gosec // atlas escapes all that it is given
+	}{near, st, watches(&p), oversees(&p), template.HTML(atlas.Map(v.say("map"), v.say("map"), points, boxes)), template.HTML(atlas.Timeline(v.say("timeline"), marks))} //nolint:gosec // atlas escapes all that it is given
 	return "home", nil
 }
 
@@ -386,12 +391,32 @@ type productView struct {
 	Entries   []EntryView
 	Problem   []act.Reason
 	Rests     []RestView // the acts that the ruling on opening it rests on
+	Refusals  []refusal  // by those it was released to
 	Waits     bool
 	Shown     bool
 	Image     template.URL
 	Text      string
 	NoPicture bool
 	Duties    []string
+}
+
+// refusal is a recipient's.
+type refusal struct {
+	By      act.Party
+	Because []act.Reason
+}
+
+// told tells reasons in the language of the page: the title of an article that an
+// allowed deed rests on is the pact's own.
+func (v *visit) told(p *pact.Pact, all []act.Reason) (told []act.Reason) {
+	for _, r := range all {
+		t := ruling.In(v.p.Lang, r)
+		if p != nil {
+			t.Text = p.TitleOf(r, v.p.Lang, t.Text)
+		}
+		told = append(told, t)
+	}
+	return told
 }
 
 // productPage shows a product; a POST opens it first. A product that the person
@@ -426,6 +451,15 @@ func (s *Server) productPage(v *visit) (string, error) {
 		}
 		d.Entries, d.State = w.Entries, v.state(w.Custody)
 	}
+	d.Problem = v.told(nil, d.Problem)
+	for i := range d.Duties {
+		d.Duties[i] = ruling.Say(v.p.Lang, d.Duties[i])
+	}
+	for _, q := range w.Custody.Manifest.Recipients {
+		if r, no := w.Custody.Refused[q]; no {
+			d.Refusals = append(d.Refusals, refusal{q, v.told(nil, r.Because)})
+		}
+	}
 	v.p.Body = d
 	return "product", nil
 }
@@ -445,7 +479,7 @@ func (s *Server) show(v *visit, n act.Number, d *productView) error {
 		return err
 	}
 	defer o.Close()
-	d.Shown, d.Duties = true, o.Ruling.Duties
+	d.Shown, d.Duties = true, slices.Clone(o.Ruling.Duties)
 	switch m := o.Custody.Manifest.MediaType; {
 	case strings.HasPrefix(m, "image/") && s.Preview != nil:
 		img, err := s.Preview(v.r.Context(), o, o.Size(), 1024)
@@ -504,7 +538,10 @@ func (s *Server) releasePage(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d.Ruling, d.Rests = &r.Ruling, r.Rests
+	d.Rests = r.Rests
+	if d.Ruling, err = s.ruled(v, draft.Pact, r.Ruling); err != nil {
+		return "", err
+	}
 	if send := v.r.FormValue("do") == "send"; !send || content == nil {
 		d.NoFile = send
 		return "release", nil
@@ -512,12 +549,26 @@ func (s *Server) releasePage(v *visit) (string, error) {
 	slip, err := s.Release.Release(v.r.Context(), draft, content)
 	var refused *release.Refused
 	if errors.As(err, &refused) {
-		d.Ruling = &refused.Ruling
-		return "release", nil
+		d.Ruling, err = s.ruled(v, draft.Pact, refused.Ruling)
+		return "release", err
+	}
+	if err != nil {
+		return "", err
 	}
 	d.Sent = slip.Number
-	d.Ruling = &slip.Ruling
+	d.Ruling, err = s.ruled(v, draft.Pact, slip.Ruling)
 	return "release", err
+}
+
+// ruled is a ruling under a pact in the language of the page.
+func (s *Server) ruled(v *visit, id act.PactID, r ruling.Ruling) (*ruling.Ruling, error) {
+	var p *pact.Pact
+	err := s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) (err error) {
+		p, _, _, err = s.Catalogue.Pact(tx, id, s.Now())
+		return err
+	})
+	r.Because = v.told(p, r.Because)
+	return &r, err
 }
 
 // form reads the draft. The upload is held in memory: nothing plain is
@@ -581,40 +632,6 @@ func (s *Server) choices(v *visit, d *releaseView) error {
 		}
 		return nil
 	})
-}
-
-// pactPage prints a pact in the language of the page.
-func (s *Server) pactPage(v *visit) (string, error) {
-	v.p.Title = v.say("pacts")
-	err := s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) error {
-		rows, err := s.Catalogue.Pacts(tx)
-		if err != nil {
-			return err
-		}
-		text := ""
-		for _, row := range rows {
-			if id := v.r.PathValue("id"); id != "" && id != string(row.ID) {
-				continue
-			}
-			p, _, ok, err := s.Catalogue.PactUnder(tx, row.ID, row.Text)
-			if err != nil || !ok {
-				return err
-			}
-			at := s.pactStands(p, row)
-			text += term(v.p.Lang)(at.Phase) + " · " + at.Next + "\n"
-			for _, more := range []string{at.Readings, at.Reminder} {
-				if more != "" {
-					text += more + "\n"
-				}
-			}
-			text += "\n" + p.Show(v.p.Lang) + "\n"
-		}
-		if v.p.Body = text; text == "" {
-			v.p.Body = v.say("nothing")
-		}
-		return nil
-	})
-	return "pact", err
 }
 
 // ledgerPage shows the newest entries, without content.

@@ -1,6 +1,10 @@
 package desk
 
-import "slices"
+import (
+	"slices"
+
+	"entente/pact"
+)
 
 // Languages of the pages, in the order in which they are offered.
 var languages = []string{"en", "ko", "ja"}
@@ -77,28 +81,40 @@ var words = map[string][3]string{
 	"receiptlate": {"A receipt is overdue", "수령증 기한 초과", "受領書の期限超過"},
 	"contentlate": {"Content released to us is overdue", "우리에게 제공된 내용의 도착 기한 초과", "我が方へ提供された内容の到着期限超過"},
 	"via":         {"by way of", "경유:", "経由:"},
+	"refusedby":   {"Refused by", "거부한 당사자:", "拒否した当事者:"},
+
+	"version":     {"Version", "판", "版"},
+	"next":        {"Next", "다음", "次"},
+	"readings":    {"How each party reads the state", "당사자별 상태 해석", "各当事者による状態の解釈"},
+	"reading":     {"Reading", "해석", "解釈"},
+	"endson":      {"Ends on", "종료일", "終了日"},
+	"disputed":    {"The parties read this differently", "당사자 간 해석 불일치", "当事者間の解釈の不一致"},
+	"strict":      {"Until they agree, new transfers follow the stricter reading", "해석이 일치할 때까지 새로운 제공에는 더 엄격한 해석을 적용합니다", "解釈が一致するまで、新たな提供にはより厳格な解釈を適用します"},
+	"openitems":   {"Open, and who must act", "미결 사항과 담당 당사자", "未了の事項と担当の当事者"},
+	"nothingopen": {"Nothing waits for anybody.", "미결 사항이 없습니다.", "未了の事項はありません。"},
+	"whoacts":     {"Who must act", "담당 당사자", "担当の当事者"},
+	"lawopen":     {"Acknowledgement of a notice of law", "법령 변경 통보의 확인", "法令の変更の通報の確認"},
+	"visitopen":   {"Answer to a visit that was asked for", "신청된 방문에 대한 회답", "申請された訪問への回答"},
+	"life":        {"The life of the pact", "협정의 경과", "協定の経過"},
+	"astable":     {"The table tells the same in words.", "같은 내용을 표로도 제공합니다.", "同じ内容を表でも示します。"},
+	"happened":    {"What", "내용", "内容"},
+	"present":     {"now", "현재", "現在"},
+	"ahead":       {"expected", "예정", "予定"},
+	"protection":  {"Protection of what was shared stays, also after the end", "제공된 정보의 보호는 종료 후에도 계속된다", "提供された情報の保護は、終了後も継続する"},
+	"pacttext":    {"The text", "본문", "条文"},
+	"amended":     {"amended", "개정됨", "改正済み"},
+	"keepsterms":  {"what was shared under it keeps its terms", "이에 따라 제공된 정보에는 종전의 조건이 적용된다", "これに基づいて提供された情報には、従前の条件が適用される"},
+	"reminders":   {"A notice deadline is near", "종료 통보 기한 임박", "終了の通告の期限が近い協定"},
 }
 
-// terms are the words of acts that the pages translate: kinds of product and
-// phases of a pact. One that is not here is shown as it is.
+// terms are the words of acts that the pages translate: kinds of product. The
+// phases of a pact are pact's words. One that is neither is shown as it is.
 var terms = map[string][3]string{
 	"report":     {"report", "보고", "報告"},
 	"assessment": {"assessment", "평가", "評価"},
 	"imagery":    {"imagery", "영상", "画像"},
 	"notice":     {"notice", "통보", "通報"},
-
-	"proposed":              {"proposed", "제안됨", "提案済み"},
-	"initialled":            {"initialled", "가서명됨", "仮署名済み"},
-	"approved":              {"approved", "승인됨", "承認済み"},
-	"signed":                {"signed", "서명됨", "署名済み"},
-	"notified":              {"notified by some", "일부 통보됨", "一部通告済み"},
-	"applied-provisionally": {"applied provisionally", "잠정 적용", "暫定適用"},
-	"in-force":              {"in force", "발효 중", "発効中"},
-	"notice-given":          {"in force; notice of termination given", "발효 중, 종료 통보됨", "発効中、終了通告済み"},
-	"notice-suspended":      {"in force; notice of termination suspended", "발효 중, 종료 통보 정지", "発効中、終了通告停止"},
-	"terminated":            {"terminated", "종료됨", "終了"},
-	"cancelled":             {"cancelled", "취소됨", "取消"},
-	"amended":               {"amended", "개정됨", "改正済み"},
+	"amended":    {"amended", "개정됨", "改正済み"},
 }
 
 // term returns the function that templates translate the words of acts with.
@@ -107,7 +123,7 @@ func term(lang string) func(string) string {
 		if w, ok := terms[t]; ok {
 			return w[slices.Index(languages, lang)]
 		}
-		return t
+		return pact.Phase(t).In(lang)
 	}
 }
 

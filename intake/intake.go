@@ -122,7 +122,7 @@ func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed
 			return fmt.Errorf("taking in from %s: act %d is not proved to be in its ledger", from, c.Seq)
 		}
 		// The partner's own ledger holds it, so it can never be put right: it is refused for good.
-		return o.refuse(tx, from, c, act.Act{}, false, []act.Reason{{Article: "act", Text: "the act cannot be read or its signature does not verify: " + plain(err), Cure: "enter a new act"}})
+		return o.refuse(tx, []act.Party{from}, c, act.Act{}, false, []act.Reason{{Article: "act", Text: "the act cannot be read or its signature does not verify: " + plain(err), Cure: "enter a new act"}})
 	}
 	a := opened.Act()
 	answer, err := o.rule(tx, from, cmp.Or(d.Channel, "electronic"), a, c.Content)
@@ -131,7 +131,7 @@ func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed
 	}
 	e, err := tx.Append(opened)
 	if errors.Is(err, ledger.ErrKnown) {
-		return o.refuse(tx, from, c, a, false, []act.Reason{{Article: "act", Text: "the same act came before", Cure: "none is needed"}})
+		return o.refuse(tx, []act.Party{from}, c, a, false, []act.Reason{{Article: "act", Text: "the same act came before", Cure: "none is needed"}})
 	}
 	if err != nil {
 		return err
@@ -149,9 +149,27 @@ func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed
 // answer depends on what was known when it came.
 func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, content []byte) (func(ledger.Entry) error, error) {
 	nothing := func(ledger.Entry) error { return nil }
+	to := []act.Party{from}
 	refuse := func(because []act.Reason) func(ledger.Entry) error {
 		return func(e ledger.Entry) error {
-			return o.refuse(tx, from, Conveyed{Bytes: e.Bytes}, a, true, because)
+			return o.refuse(tx, to, Conveyed{Bytes: e.Bytes}, a, true, because)
+		}
+	}
+	if a.Kind == act.PactNotice { // what one party answers to it, all parties read
+		s, _ := a.Body.(act.Step)
+		p, _, ok, err := o.Catalogue.PactUnder(tx, a.Pact, s.Text)
+		if err != nil {
+			return nil, err
+		}
+		if ok && p.Has(from) {
+			to = nil
+			for _, q := range p.Others(o.Own) {
+				if _, known, err := o.Catalogue.Partner(tx, q); err != nil {
+					return nil, err
+				} else if known {
+					to = append(to, q)
+				}
+			}
 		}
 	}
 	if a.Kind.Home() {
@@ -203,12 +221,13 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 		if err != nil || !ok {
 			return nothing, err
 		}
-		if deadline, ok := p.Deadline(row.Life, a.At.Time); ok && a.At.Before(deadline) && !o.Now().Before(deadline) {
-			article := act.Reason{Article: "duration"}
-			if r, cited := p.Cite(pact.Duration); cited {
-				article = r[0]
+		if now := o.Now(); p.Late(row.Life, a.At.Time, now) {
+			ends := p.Ends(row.Life, now).In(p.Zone).Format(time.DateOnly)
+			text := "the notice came on " + now.In(p.Zone).Format(time.DateOnly) + ", and the time of notice runs from then: by our reading the pact ends on " + ends
+			if _, terms := p.Deadline(row.Life, now); terms {
+				text = "the notice came after its deadline: by our reading it ends the next term, and with it the pact on " + ends
 			}
-			return refuse([]act.Reason{{Article: article.Article, Text: "the notice came after its deadline of " + deadline.In(p.Zone).Format(time.RFC3339) + ": by our reading it ends the next term", Cure: "none is needed: until both read it alike, the stricter reading rules"}}), nil
+			return refuse([]act.Reason{{Article: catalogue.DurationArticle(p), Text: text, Cure: "none is needed: until all parties read it alike, the stricter reading rules"}}), nil
 		}
 	case json.RawMessage:
 		if a.Must {
@@ -338,12 +357,12 @@ func (o *Office) receipt(tx *ledger.Tx, from act.Party, e ledger.Entry, b act.Re
 	return err
 }
 
-func (o *Office) refuse(tx *ledger.Tx, from act.Party, c Conveyed, a act.Act, kept bool, because []act.Reason) error {
+func (o *Office) refuse(tx *ledger.Tx, to []act.Party, c Conveyed, a act.Act, kept bool, because []act.Reason) error {
 	body := act.Refusal{Act: act.DigestOf(c.Bytes), Kind: a.Kind, Kept: kept, Because: because}
 	if n, ok := product.About(a); ok && kept {
 		body.Number = n
 	}
-	s, err := o.Catalogue.Statement(tx, o.Now(), act.ActRefused, body, from)
+	s, err := o.Catalogue.Statement(tx, o.Now(), act.ActRefused, body, to...)
 	if err != nil {
 		return err
 	}

@@ -115,7 +115,7 @@ func (o *Office) decide(tx *ledger.Tx, w *catalogue.Waits) error {
 			because[i].Text += fmt.Sprintf("; it was waited for until %s", w.Until.Format(time.RFC3339))
 		}
 	}
-	return o.refuse(tx, w.From, Conveyed{Bytes: e.Bytes}, e.Act, true, because)
+	return o.refuse(tx, []act.Party{w.From}, Conveyed{Bytes: e.Bytes}, e.Act, true, because)
 }
 
 // Overdue refuses the releases that waited too long for an approval. The node calls it

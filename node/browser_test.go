@@ -4,9 +4,11 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"entente/act"
 	"entente/desk"
+	"entente/ledger"
 )
 
 // TestBrowser goes through the desk in a real browser with the keyboard alone:
@@ -67,6 +69,44 @@ func TestBrowser(t *testing.T) {
 	press(`e.hreflang == "ja"`)
 	shows(`lang="ja"`, "判定を見る", "日本国")
 	press(`e.value == "send"`)
-	shows("ファイルが選ばれていません。", "拒否", "Article 2")
+	shows("ファイルが選ばれていません。", "拒否", "第2条", "当該担当官は提供の職務を有していない", "核実験")
+	// The pact's page: where it stands, how each party reads it, what is open, its life, and its text.
+	for _, step := range []struct {
+		n   *partyNode
+		ask desk.PactAsk
+	}{{kr, desk.PactAsk{Step: act.PactNotice}}, {jp, desk.PactAsk{Step: act.PactRead, Phase: "in-force"}}} {
+		jp.until(t, "the step before has come", func(tx *ledger.Tx) bool {
+			_, row, _, err := jp.Catalogue.Pact(tx, "kr-jp-2016", time.Now())
+			return err == nil && (step.n == kr || len(row.Life.Notices) == 1)
+		})
+		step.ask.Pact, step.ask.As = "kr-jp-2016", "officer"
+		if err := step.n.c.Post(t.Context(), "/v1/pact/step", step.ask, &desk.PactView{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	press(`e.pathname == "/pacts"`)
+	shows("発効中、終了通告済み", "当事者間の解釈の不一致")
+	press(`e.pathname == "/pacts/kr-jp-2016"`)
+	for lang, want := range map[string][]string{
+		"en": {"in force, notice of termination given", "The parties read this differently", "consultation: the parties", "expected", "Protection of what was shared stays", "Article 21"},
+		"ko": {"발효 중, 종료 통보됨", "당사자 간 해석 불일치", "협의: 당사자 간에", "예정", "제공된 정보의 보호는 종료 후에도", "제21조", "대한민국 (KR)"},
+		"ja": {"発効中、終了通告済み", "当事者間の解釈の不一致", "協議: 協定の状態", "予定", "提供された情報の保護は、終了後も", "第21条", "日本国 (JP)"},
+	} {
+		press(`e.hreflang == "` + lang + `"`)
+		shows(append(want, `class="stage now"`, `class="stage ahead"`, `class="beneath"`, `<table class="steps"`)...)
+		// What the drawing says in words, the table says too; nothing stands out of its frame.
+		if got := c.eval(`[...document.querySelectorAll("svg .day")].every(d => document.querySelector("table.steps").textContent.includes(d.textContent))`); got != "true" {
+			t.Errorf("%s: a day of the drawing is not in the table", lang)
+		}
+		if got := c.eval(`[...document.querySelectorAll("svg rect.stage")].every(r => { let t = r.nextElementSibling, b = r.getBBox(); for (; t && t.tagName == "text"; t = t.nextElementSibling) { if (t.classList.contains("tag")) break; let x = t.getBBox(); if (x.x + x.width > b.x + b.width || x.y + x.height > b.y + b.height + 1) return false } return true })`); got != "true" {
+			t.Errorf("%s: a label stands out of its frame", lang)
+		}
+		if got := c.eval(`document.documentElement.scrollWidth <= document.documentElement.clientWidth`); got != "true" {
+			t.Errorf("%s: the page is wider than the window", lang)
+		}
+	}
+	if !c.tabTo(`e.classList.contains("treaty")`) { // who has no mouse can scroll it
+		t.Error("the focus cannot be seen on the text")
+	}
 	c.clean(s.URL)
 }

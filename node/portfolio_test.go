@@ -148,13 +148,38 @@ func TestPortfolio(t *testing.T) {
 		row := texts[slices.IndexFunc(texts, func(p *pact.Pact) bool { return p.ID == v.ID })]
 		if v.At != nil && v.Next[:4] == "last" {
 			days := int(v.At.Sub(clock).Hours() / 24)
-			if near := days < 120; near != (v.Reminder != "") {
-				t.Errorf("%s, %d days before its deadline: reminder %q (%v)", v.ID, days, v.Reminder, row.Terms)
+			if near := days < 120; near != (v.Reminder != nil) {
+				t.Errorf("%s, %d days before its deadline: reminder %+v (%v)", v.ID, days, v.Reminder, row.Terms)
 			}
 		}
 	}
 	if phases["in-force"] != 32 || phases["proposed"] != 1 || phases["terminated"] != 1 {
 		t.Errorf("%v", phases)
+	}
+
+	// The desk lists them for who signs, with its reminders; another is told only of pacts that they need to know.
+	at := &partyNode{Node: n}
+	signs, reads := signIn(t, at, "officer"), signIn(t, at, "analyst")
+	near := slices.IndexFunc(all, func(v desk.PactView) bool { return v.Reminder != nil })
+	for lang, want := range map[string][]string{
+		"en": {"A notice deadline is near", "days to the last moment for a notice, 2019-", "proposed", "signing"},
+		"ko": {"종료 통보 기한 임박", "종료 통보의 기한까지", "제안됨", "서명"},
+		"ja": {"終了の通告の期限が近い協定", "終了の通告の期限まで", "提案済み", "署名"},
+	} {
+		signs.get("/lang?l=" + lang)
+		home, _ := signs.get("/")
+		list, _ := signs.get("/pacts")
+		page, status := signs.get("/pacts/" + string(all[near].ID))
+		if !strings.Contains(home, want[0]) || !strings.Contains(home, want[1]) || !strings.Contains(list, want[2]) || !strings.Contains(list, want[3]) || strings.Count(list, "<tr>") != 35 || status != 200 || !strings.Contains(page, want[1]) {
+			t.Errorf("%s: the desk does not tell of %v", lang, want)
+		}
+	}
+	if home, _ := reads.get("/"); strings.Contains(home, "A notice deadline is near") {
+		t.Error("who signs no notices is reminded of them")
+	}
+	list, _ := reads.get("/pacts")
+	if _, status := reads.get("/pacts/pact-02"); status != 404 || !strings.Contains(list, "pact-01") || strings.Contains(list, "pact-02") {
+		t.Errorf("the analyst is shown pacts that they need not know: %d", status)
 	}
 
 	// The amendment: from now on the new text rules, and the old one says so.

@@ -297,7 +297,7 @@ func dated(from, to time.Time) string {
 	return s
 }
 
-func sorted[V any](m map[string]V) (keys []string) {
+func sorted[K ~string, V any](m map[K]V) (keys []K) {
 	for k := range m {
 		keys = append(keys, k)
 	}

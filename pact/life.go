@@ -1,7 +1,6 @@
 package pact
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -61,46 +60,65 @@ type Reading struct {
 
 // Notice is a notice of termination and what became of it.
 type Notice struct {
-	By        act.Party                `json:"by"`
-	At        act.Moment               `json:"at"`
-	Suspended *act.Moment              `json:"suspended,omitempty"`
-	Withdrawn *act.Moment              `json:"withdrawn,omitempty"`
-	Late      map[act.Party]act.Moment `json:"late,omitempty"` // when it came to a party that says it came after its deadline
+	By        act.Party            `json:"by"`
+	At        act.Moment           `json:"at"`
+	Suspended *act.Moment          `json:"suspended,omitempty"`
+	Withdrawn *act.Moment          `json:"withdrawn,omitempty"`
+	Answers   map[act.Party]Answer `json:"answers,omitempty"` // of the parties that read it differently
 }
 
-// Late folds what party q answered to a notice: it came at a moment when its
-// deadline had passed, and by q's reading it was given then (R55).
-func (p *Pact) Late(l Life, by act.Party, given act.Moment, q act.Party, came act.Moment) Life {
-	deadline, ok := p.Deadline(l, given.Time)
-	if !ok || !p.Has(q) || q == by || !given.Before(deadline) || came.Before(deadline) {
+// Answer is what a party answered to a notice: that it came late, or that it has no effect.
+type Answer struct {
+	Came act.Moment `json:"came"`           // when the notice came to it
+	Void bool       `json:"void,omitempty"` // by its reading there is no notice
+}
+
+// Late reports whether a notice came so late to another party that, given when it
+// came, it would end the pact on a later day: past its deadline where the text has
+// terms, on another day where the time of notice runs from the notice (R55).
+func (p *Pact) Late(l Life, given, came time.Time) bool {
+	if _, in := p.Since(l); !in || !came.After(given) {
+		return false
+	}
+	day := func(t time.Time) string { return t.In(p.Zone).Format(time.DateOnly) }
+	return day(p.Ends(l, came)) != day(p.Ends(l, given))
+}
+
+// Answered folds what party q answered to a notice. Its first answer stands.
+func (p *Pact) Answered(l Life, by act.Party, given act.Moment, q act.Party, a Answer) Life {
+	if !p.Has(q) || q == by {
 		return l
 	}
 	l.Notices = slices.Clone(l.Notices)
 	for i := range l.Notices {
 		if n := &l.Notices[i]; n.By == by && n.At.Equal(given.Time) {
-			if _, told := n.Late[q]; told {
-				continue // its first answer stands
+			if _, told := n.Answers[q]; told {
+				continue
 			}
-			m := map[act.Party]act.Moment{q: came}
-			maps.Copy(m, n.Late)
-			n.Late = m
+			m := map[act.Party]Answer{q: a}
+			maps.Copy(m, n.Answers)
+			n.Answers = m
 		}
 	}
 	return l
 }
 
-// readBy is the life as q reads it: a notice that came late there was given when it came.
-func (l Life) readBy(q act.Party) Life {
-	own := false
-	for i := range l.Notices {
-		at, late := l.Notices[i].Late[q]
-		if !late {
+// readBy is the life as q reads it: a notice that came late there was given when
+// it came, and one that has no effect there was never given.
+func (p *Pact) readBy(l Life, q act.Party) Life {
+	own := l // the answers are judged by the acts, not by what q made of them
+	for i := len(own.Notices) - 1; i >= 0; i-- {
+		n := &own.Notices[i]
+		a, differs := n.Answers[q]
+		if !differs || !a.Void && !p.Late(own, n.At.Time, a.Came.Time) {
 			continue
 		}
-		if !own {
-			l.Notices, own = slices.Clone(l.Notices), true
+		l.Notices = slices.Clone(l.Notices)
+		if a.Void {
+			l.Notices = slices.Delete(l.Notices, i, i+1)
+		} else {
+			l.Notices[i].At = a.Came
 		}
-		l.Notices[i].At = at
 	}
 	return l
 }
@@ -269,7 +287,7 @@ func (p *Pact) Phase(l Life, now time.Time) Phase {
 		if p.withdrawn(l, n, now) || now.Before(n.At.Time) {
 			continue
 		}
-		end := p.ends(l, n.At.Time)
+		end := p.Ends(l, n.At.Time)
 		switch {
 		case suspended(n, end, now):
 			phase = NoticeSuspended
@@ -293,7 +311,7 @@ func (p *Pact) withdrawn(l Life, n *Notice, now time.Time) bool {
 	if n.Withdrawn == nil || now.Before(n.Withdrawn.Time) {
 		return false
 	}
-	end := p.ends(l, n.At.Time)
+	end := p.Ends(l, n.At.Time)
 	return n.Withdrawn.Before(end) || suspended(n, end, n.Withdrawn.Time)
 }
 
@@ -309,7 +327,7 @@ func (p *Pact) Stands(l Life, now time.Time) Phase {
 		if len(l.Notices) == 0 {
 			break
 		}
-		if read := p.Phase(l.readBy(p.Parties[i].ID), now); slices.Index(strict, read) > slices.Index(strict, phase) {
+		if read := p.Phase(p.readBy(l, p.Parties[i].ID), now); slices.Index(strict, read) > slices.Index(strict, phase) {
 			phase = read
 		}
 	}
@@ -342,7 +360,7 @@ func (p *Pact) moved(l Life, now time.Time) (last time.Time) {
 	for i := range l.Notices {
 		n := &l.Notices[i]
 		count(n.At.Time)
-		if n.Suspended != nil && suspended(n, p.ends(l, n.At.Time), now) {
+		if n.Suspended != nil && suspended(n, p.Ends(l, n.At.Time), now) {
 			count(n.Suspended.Time)
 		}
 		if p.withdrawn(l, n, now) {
@@ -355,25 +373,38 @@ func (p *Pact) moved(l Life, now time.Time) (last time.Time) {
 // Reads returns how q reads the pact: as it declared, or as the acts say, a notice
 // that came late to it being given when it came.
 func (p *Pact) Reads(l Life, q act.Party, now time.Time) Phase {
-	phase := p.Phase(l.readBy(q), now)
+	phase := p.Phase(p.readBy(l, q), now)
 	if r, ok := l.Readings[q]; ok && phase.Transfers() && p.declared(l, q, r, now) {
 		return r.Phase
 	}
 	return phase
 }
 
-// Disputed reports whether the parties read the pact's state differently.
+// ReadsEnd returns when the pact ends, or ended, as q reads it; zero: by its
+// reading no notice runs.
+func (p *Pact) ReadsEnd(l Life, q act.Party, now time.Time) time.Time {
+	own := p.readBy(l, q)
+	if phase := p.Reads(l, q, now); phase != p.Phase(own, now) || phase != NoticeGiven && phase != Terminated {
+		return time.Time{} // it declares a state without a day, or holds that nothing ends
+	}
+	return p.end(own, now)
+}
+
+// Disputed reports whether the parties read the pact's state differently, or the
+// day on which it ends.
 func (p *Pact) Disputed(l Life, now time.Time) bool {
+	first := p.Parties[0].ID
 	for i := range p.Parties {
-		if p.Reads(l, p.Parties[i].ID, now) != p.Reads(l, p.Parties[0].ID, now) {
+		q := p.Parties[i].ID
+		if p.Reads(l, q, now) != p.Reads(l, first, now) || !p.ReadsEnd(l, q, now).Equal(p.ReadsEnd(l, first, now)) {
 			return true
 		}
 	}
 	return false
 }
 
-// ends returns when a notice given at a moment takes effect.
-func (p *Pact) ends(l Life, given time.Time) time.Time {
+// Ends returns when a notice given at a moment takes effect.
+func (p *Pact) Ends(l Life, given time.Time) time.Time {
 	end, ok := p.TermEnd(l, given)
 	if !ok {
 		return months(given.In(p.Zone), p.Terms.NoticeMonths).Add(p.Terms.Notice)
@@ -422,7 +453,7 @@ func (p *Pact) Due(l Life, now time.Time) Due {
 			return Due{At: since, What: "entry into force"}
 		}
 		if who := missing(l.Signed); len(who) > 0 {
-			return Due{What: "signature", Who: who}
+			return Due{What: "signing", Who: who}
 		}
 		return Due{What: "notification", Who: missing(l.Notified)}
 	}
@@ -442,7 +473,7 @@ func noticing(l Life) (who []act.Party) {
 func (p *Pact) end(l Life, now time.Time) (end time.Time) {
 	for i := range l.Notices {
 		n := &l.Notices[i]
-		e := p.ends(l, n.At.Time)
+		e := p.Ends(l, n.At.Time)
 		if !now.Before(n.At.Time) && !p.withdrawn(l, n, now) && !suspended(n, e, now) && (end.IsZero() || e.Before(end)) {
 			end = e
 		}
@@ -453,19 +484,24 @@ func (p *Pact) end(l Life, now time.Time) (end time.Time) {
 // reminders are the days before a notice deadline on which people are reminded.
 var reminders = []int{91, 100, 120}
 
-// Reminder says that a notice deadline is near: the words of the latest reminder
-// that is due, or none.
-func (p *Pact) Reminder(l Life, now time.Time) string {
+// Reminder says that a notice deadline is near.
+type Reminder struct {
+	Days     int        `json:"days"` // the mark that was reached: no more than so many are left
+	Deadline act.Moment `json:"deadline"`
+}
+
+// Reminder returns the latest reminder that is due, if one is.
+func (p *Pact) Reminder(l Life, now time.Time) (r Reminder, due bool) {
 	at, ok := p.Deadline(l, now)
 	if !ok || p.Phase(l, now) != Active || !now.Before(at) {
-		return ""
+		return r, false
 	}
 	for _, d := range reminders {
 		if !now.Before(at.AddDate(0, 0, -d)) {
-			return fmt.Sprintf("no more than %d days to the last moment for a notice, %s", d, at.In(p.Zone).Format(time.RFC3339))
+			return Reminder{d, act.MomentOf(at)}, true
 		}
 	}
-	return ""
+	return r, false
 }
 
 func (p *Pact) before(l Life) Phase {

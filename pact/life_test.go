@@ -3,6 +3,7 @@ package pact_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -163,7 +164,8 @@ func TestArrival(t *testing.T) {
 		for day := range 3 * 52 {
 			now := start.AddDate(0, 0, 7*day)
 			said := func(l pact.Life) string {
-				s := fmt.Sprint(p.Phase(l, now), p.Stands(l, now), p.Disputed(l, now), p.Due(l, now), p.Reminder(l, now))
+				r, _ := p.Reminder(l, now)
+				s := fmt.Sprint(p.Phase(l, now), p.Stands(l, now), p.Disputed(l, now), p.Due(l, now), r, p.Open(l, now), p.Course(l, now))
 				for i := range p.Parties {
 					s += string(p.Reads(l, p.Parties[i].ID, now))
 				}
@@ -201,7 +203,7 @@ func TestLate(t *testing.T) {
 		"says the sender":     {"KR", deadline.AddDate(0, 0, 9), pact.Terminated},
 		"says who is no part": {"US", deadline.AddDate(0, 0, 9), pact.Terminated},
 	} {
-		l := p.Late(l, "KR", given, x.by, act.MomentOf(x.came))
+		l := p.Answered(l, "KR", given, x.by, pact.Answer{Came: act.MomentOf(x.came)})
 		now := day(2017, 12, 1)
 		if kr, jp := p.Reads(l, "KR", now), p.Reads(l, "JP", now); kr != pact.Terminated || jp != x.jp {
 			t.Errorf("%s: KR reads it as %s, JP as %s, want %s", what, kr, jp, x.jp)
@@ -212,5 +214,137 @@ func TestLate(t *testing.T) {
 		if later := day(2018, 12, 1); p.Reads(l, "JP", later) != pact.Terminated {
 			t.Errorf("%s: at the end of the next term JP reads it as %s", what, p.Reads(l, "JP", later))
 		}
+	}
+}
+
+// TestNoticeForms: what a notice means under each form that a text gives it, and
+// what it means to a party that it came to later (R55).
+func TestNoticeForms(t *testing.T) {
+	p := *all(t)["kr-jp-us-2014"]
+	at := func(s string) time.Time {
+		x, err := time.ParseInLocation("2006-01-02 15:04", s, p.Zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return x
+	}
+	for what, x := range map[string]struct {
+		terms             pact.Terms
+		given, ends       string
+		came, later, then string // then: the day by the reading of who got it later; empty: the same
+	}{
+		"days before the end of a term, in time":        {pact.Terms{Years: 1, Notice: 90 * 24 * time.Hour}, "2021-09-01 10:00", "2022-01-01", "2021-10-02 10:00", "", ""},
+		"days before the end of a term, come late":      {pact.Terms{Years: 1, Notice: 90 * 24 * time.Hour}, "2021-10-02 10:00", "2022-01-01", "2021-10-04 10:00", "late", "2023-01-01"},
+		"days before the end of a term, given late":     {pact.Terms{Years: 1, Notice: 90 * 24 * time.Hour}, "2021-10-04 10:00", "2023-01-01", "2021-11-04 10:00", "", ""},
+		"given late, and come a term later":             {pact.Terms{Years: 1, Notice: 90 * 24 * time.Hour}, "2021-10-04 10:00", "2023-01-01", "2022-11-04 10:00", "late", "2024-01-01"},
+		"months before the end of a term":               {pact.Terms{Years: 2, NoticeMonths: 6}, "2022-06-30 23:59", "2023-01-01", "2022-07-01 00:00", "late", "2025-01-01"},
+		"a term without a time of notice":               {pact.Terms{Years: 1}, "2021-12-31 23:59", "2022-01-01", "2022-01-01 00:00", "late", "2023-01-01"},
+		"months from the notice, come on the same day":  {pact.Terms{NoticeMonths: 6}, "2021-02-03 00:01", "2021-08-03", "2021-02-03 23:59", "", ""},
+		"months from the notice, come on another day":   {pact.Terms{NoticeMonths: 6}, "2021-02-03 23:59", "2021-08-03", "2021-02-04 00:01", "late", "2021-08-04"},
+		"months from the notice, of a short month":      {pact.Terms{NoticeMonths: 3}, "2021-11-28 10:00", "2022-02-28", "2021-11-30 10:00", "", ""},
+		"days from the notice":                          {pact.Terms{Notice: 30 * 24 * time.Hour}, "2021-02-03 10:00", "2021-03-05", "2021-02-13 10:00", "late", "2021-03-15"},
+		"at once":                                       {pact.Terms{}, "2021-02-03 10:00", "2021-02-03", "2021-02-04 10:00", "late", "2021-02-04"},
+		"a clock that says that it came before it went": {pact.Terms{NoticeMonths: 6}, "2021-02-03 10:00", "2021-08-03", "2021-01-03 10:00", "", ""},
+	} {
+		p := p
+		p.Terms = x.terms
+		p.Terms.Start = "signature"
+		var l pact.Life
+		for _, q := range []act.Party{"KR", "JP", "US"} {
+			l = l.Apply(step(act.PactSigned, q, at("2021-01-01 00:00")))
+		}
+		given, came := at(x.given), at(x.came)
+		if got := p.Ends(l, given).Format(time.DateOnly); got != x.ends {
+			t.Errorf("%s: it ends the pact on %s, want %s", what, got, x.ends)
+		}
+		if got := p.Late(l, given, came); got != (x.later != "") {
+			t.Errorf("%s: late %t", what, got)
+		}
+		l = l.Apply(step(act.PactNotice, "US", given))
+		// What a party answers, the others read: each of the three sees it, and the stricter reading stands.
+		l = p.Answered(l, "US", act.MomentOf(given), "JP", pact.Answer{Came: act.MomentOf(came)})
+		then := x.ends
+		if x.then != "" {
+			then = x.then
+		}
+		now := came
+		if now.Before(given) {
+			now = given
+		}
+		for q, want := range map[act.Party]string{"KR": x.ends, "US": x.ends, "JP": then} {
+			if got := p.ReadsEnd(l, q, now).Format(time.DateOnly); got != want {
+				t.Errorf("%s: %s reads that it ends on %s, want %s", what, q, got, want)
+			}
+		}
+		if p.Disputed(l, now) != (x.then != "") {
+			t.Errorf("%s: disputed %t", what, p.Disputed(l, now))
+		}
+		for _, now := range []time.Time{p.Ends(l, given).Add(-time.Millisecond), p.Ends(l, given)} {
+			if got, want := p.Stands(l, now), p.Phase(l, now); got != want || now.Equal(p.Ends(l, given)) && got != pact.Terminated {
+				t.Errorf("%s: at %s it stands as %s, by the acts %s", what, now, got, want)
+			}
+		}
+		if open := p.Open(l, now); (x.then != "") != slices.ContainsFunc(open, func(d pact.Due) bool { return len(d.Who) == 3 }) {
+			t.Errorf("%s: open is %+v", what, open)
+		}
+	}
+}
+
+// TestVoid: who answers that a notice has no effect reads the pact as if it was
+// never given.
+func TestVoid(t *testing.T) {
+	p, l, at := begun(t)
+	given := act.MomentOf(at.AddDate(0, 1, 0))
+	l = l.Apply(step(act.PactNotice, "KR", given.Time))
+	l = p.Answered(l, "KR", given, "JP", pact.Answer{Came: given, Void: true})
+	l = p.Answered(l, "KR", given, "JP", pact.Answer{Came: given}) // its first answer stands
+	now := at.AddDate(0, 2, 0)
+	if p.Reads(l, "JP", now) != pact.Active || p.Reads(l, "KR", now) != pact.NoticeGiven || p.Stands(l, now) != pact.NoticeGiven || !p.Disputed(l, now) || !p.ReadsEnd(l, "JP", now).IsZero() {
+		t.Errorf("JP reads it as %s, KR as %s, it stands as %s", p.Reads(l, "JP", now), p.Reads(l, "KR", now), p.Stands(l, now))
+	}
+}
+
+// TestCourse: the phases that a pact went through, and those that are bound to come.
+func TestCourse(t *testing.T) {
+	p, _ := shipped(t)
+	day := func(y int, m time.Month, d int) time.Time { return time.Date(y, m, d, 12, 0, 0, 0, p.Zone) }
+	var l pact.Life
+	for _, a := range []act.Act{
+		step(act.PactProposed, "KR", day(2016, 10, 27)), step(act.PactInitialled, "KR", day(2016, 11, 14)), step(act.PactInitialled, "JP", day(2016, 11, 14)), step(act.PactApproved, "KR", day(2016, 11, 22)),
+		step(act.PactSigned, "KR", day(2016, 11, 23)), step(act.PactSigned, "JP", day(2016, 11, 23).Add(time.Minute)), step(act.PactNotified, "KR", day(2016, 11, 23).Add(time.Hour)), step(act.PactNotified, "JP", day(2016, 11, 23).Add(2*time.Hour)),
+		step(act.PactNotice, "KR", day(2019, 8, 23)), step(act.PactNoticeSuspended, "KR", day(2019, 11, 22)), step(act.PactNoticeWithdrawn, "KR", day(2023, 3, 21)), step(act.PactNotice, "JP", day(2024, 8, 1)),
+	} {
+		l = l.Apply(a)
+	}
+	for _, x := range []struct {
+		now  time.Time
+		want string
+	}{
+		{day(2016, 10, 26), ""},
+		{day(2016, 11, 1), "proposed"},
+		{day(2016, 12, 1), "proposed initialled approved signed notified in-force"},
+		{day(2019, 9, 1), "proposed initialled approved signed notified in-force notice-given (terminated)"},
+		{day(2020, 1, 1), "proposed initialled approved signed notified in-force notice-given notice-suspended"},
+		{day(2023, 4, 1), "proposed initialled approved signed notified in-force notice-given notice-suspended in-force"},
+		{day(2025, 1, 1), "proposed initialled approved signed notified in-force notice-given notice-suspended in-force notice-given terminated"},
+	} {
+		got := ""
+		for _, s := range p.Course(l, x.now) {
+			if s.Expected {
+				got += " (" + string(s.Phase) + ")"
+			} else {
+				got += " " + string(s.Phase)
+			}
+		}
+		if strings.TrimSpace(got) != x.want {
+			t.Errorf("%s: %s, want %s", x.now.Format(time.DateOnly), got, x.want)
+		}
+	}
+	steps := p.Steps(l, day(2025, 1, 1), "ko")
+	if !slices.IsSortedFunc(steps, func(a, b pact.Step) int { return a.At.Compare(b.At) }) || len(steps) != 14 {
+		t.Errorf("%d steps: %+v", len(steps), steps)
+	}
+	if s := steps[9]; s.What != "종료 통보: 이에 따르면 협정은 2019-11-23에 종료한다" || s.Who != "KR" {
+		t.Errorf("%+v", s)
 	}
 }

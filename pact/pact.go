@@ -307,6 +307,17 @@ func (p *Pact) Cite(c Clause) (article []act.Reason, ok bool) {
 	return article, ok
 }
 
+// TitleOf returns the title of the article that r cites, in a language, where the
+// title is all that r says; else otherwise.
+func (p *Pact) TitleOf(r act.Reason, lang, otherwise string) string {
+	for i := range p.Articles {
+		if a := &p.Articles[i]; a.Title.EN == r.Text && r.Article == fmt.Sprintf("Article %d", a.Number) {
+			return a.Title.In(lang)
+		}
+	}
+	return otherwise
+}
+
 // Stamp returns the mark that q puts beside a mark of this rank on a day: one,
 // or none. The caller must not change it.
 func (p *Pact) Stamp(rank int, q act.Party, on time.Time) []act.Mark {
@@ -324,6 +335,17 @@ func (p *Pact) Has(q act.Party) bool {
 		}
 	}
 	return false
+}
+
+// Others names the parties but one, in order.
+func (p *Pact) Others(q act.Party) (all []act.Party) {
+	for i := range p.Parties {
+		if id := p.Parties[i].ID; id != q {
+			all = append(all, id)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // Names reports whether the pact has a purpose of this name.

@@ -590,7 +590,7 @@ func TestDue(t *testing.T) {
 	p, _ := shipped(t)
 	at := time.Date(2016, 11, 23, 3, 0, 0, 0, time.UTC)
 	var l pact.Life
-	if d := p.Due(l, at); d.What != "signature" || len(d.Who) != 2 {
+	if d := p.Due(l, at); d.What != "signing" || len(d.Who) != 2 {
 		t.Errorf("%+v", d)
 	}
 	for _, q := range []act.Party{"KR", "JP"} {
@@ -606,11 +606,14 @@ func TestDue(t *testing.T) {
 	if d := p.Due(l, at); !d.At.Equal(deadline) {
 		t.Errorf("%+v", d)
 	}
-	for before, want := range map[int]string{121: "", 120: "120", 101: "120", 100: "100", 92: "100", 91: "91", 1: "91", 0: ""} {
-		got := p.Reminder(l, deadline.AddDate(0, 0, -before))
-		if want == "" && got != "" || !strings.Contains(got, want) {
-			t.Errorf("%d days before: %q", before, got)
+	for before, want := range map[int]int{121: 0, 120: 120, 101: 120, 100: 100, 92: 100, 91: 91, 1: 91, 0: 0} {
+		got, due := p.Reminder(l, deadline.AddDate(0, 0, -before))
+		if got.Days != want || due != (want > 0) || due && !got.Deadline.Equal(deadline) {
+			t.Errorf("%d days before: %+v", before, got)
 		}
+	}
+	if r, _ := p.Reminder(l, deadline.AddDate(0, 0, -95)); r.In(p, "ja") != "終了の通告の期限まで100日以内: 2017-08-25 00:00 +09:00" {
+		t.Errorf("%s", r.In(p, "ja"))
 	}
 	if d := p.Due(l, deadline); !d.At.Equal(time.Date(2017, 11, 23, 0, 0, 0, 0, p.Zone)) || d.What != "the pact is extended" {
 		t.Errorf("%+v", d)

@@ -18,12 +18,19 @@ func TestWords(t *testing.T) {
 	for _, name := range languages {
 		said[name] = true
 	}
-	for _, file := range []string{"show.go", "diff.go", "words.go"} {
+	for _, file := range []string{"show.go", "diff.go", "words.go", "course.go", "life.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		ast.Inspect(f, func(n ast.Node) bool {
+			if kv, ok := n.(*ast.KeyValueExpr); ok { // what is due
+				if key, ok := kv.Key.(*ast.Ident); ok && key.Name == "What" {
+					if word, ok := kv.Value.(*ast.BasicLit); ok {
+						said[strings.Trim(word.Value, `"`)] = true
+					}
+				}
+			}
 			call, ok := n.(*ast.CallExpr)
 			if !ok {
 				return true
@@ -47,7 +54,7 @@ func TestWords(t *testing.T) {
 			return true
 		})
 	}
-	if !said["floor"] || !said["subject %s"] || !said["%d year"] {
+	if !said["floor"] || !said["subject %s"] || !said["%d year"] || !said["the pact ends"] {
 		t.Fatal("the words of the code were not found")
 	}
 	enums(reflect.TypeFor[source](), "", func(w string) { said[w] = true })
@@ -63,6 +70,9 @@ func TestWords(t *testing.T) {
 	}
 	for _, c := range clauses {
 		said[sentences[c]] = true
+	}
+	for _, f := range phases {
+		said[f] = true
 	}
 	for deed, all := range duties {
 		said[deed] = true

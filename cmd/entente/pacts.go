@@ -190,15 +190,15 @@ func (c *pactRead) Run(a *app) error {
 func pactLine(w io.Writer, p desk.PactView) {
 	state := p.Phase
 	if p.Disputed {
-		state = "DISPUTED (" + p.Readings + "; new transfers: " + p.Stands + ")"
+		state = "DISPUTED (" + p.Reads() + "; new transfers: " + p.Stands + ")"
 	}
 	name := string(p.ID)
 	if p.Version > 1 {
 		name = fmt.Sprintf("%s, version %d", p.ID, p.Version) // it stands beside the text that it amends
 	}
 	fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, state, p.Next, p.Title.EN)
-	if p.Reminder != "" {
-		fmt.Fprintf(w, "\tREMINDER: %s\t\t\n", p.Reminder)
+	if p.Reminder != nil {
+		fmt.Fprintf(w, "\tREMINDER: %s\t\t\n", p.Reminder.Text)
 	}
 }
 
@@ -258,7 +258,7 @@ func (c *pactStep) step(a *app, k act.Kind) error {
 		if err := d.Post(a.ctx, "/v1/pact/step", desk.PactAsk{Pact: act.PactID(c.Pact), Step: k, As: c.As, Note: c.Note}, &v); err != nil {
 			return err
 		}
-		return a.answer(v, func(w io.Writer) { fmt.Fprintf(w, "%s: %s\n", v.ID, v.Phase) })
+		return a.answer(v, func(w io.Writer) { fmt.Fprintf(w, "%s: %s; %s\n", v.ID, v.Phase, v.Next) })
 	})
 }
 

@@ -1,0 +1,4 @@
+package ruling
+
+// Words are opened for tests.
+var Words = words

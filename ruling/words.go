@@ -1,0 +1,271 @@
+package ruling
+
+import (
+	"sync"
+
+	"entente/act"
+	"entente/pact"
+)
+
+// In tells a reason in a language: en, ko or ja.
+func In(lang string, r act.Reason) act.Reason {
+	return act.Reason{Article: Say(lang, r.Article), Text: Say(lang, r.Text), Cure: Say(lang, r.Cure)}
+}
+
+// Say tells a sentence of a ruling, or of another refusal, in a language. What is
+// not known stands as it is: a house rule speaks for itself.
+func Say(lang, s string) string {
+	if told, ok := phrases().In(lang, s, func(h string) string { return Say(lang, h) }); ok {
+		return told
+	}
+	return pact.Say(lang, s)
+}
+
+var phrases = sync.OnceValue(func() *pact.Phrases { return pact.NewPhrases(words) })
+
+// words are the sentences of refusals and of their cures, of duties that have a
+// date, and what a refusal cites besides an article: English, as it is signed, with
+// Korean and Japanese beside it. A test reads the code for what is missing.
+var words = map[string][2]string{
+	// What is cited besides an article.
+	"no pact":                   {"협정 없음", "協定なし"},
+	"need to know":              {"알 필요", "知る必要"},
+	"house rule":                {"국내 규칙", "国内規則"},
+	"house rule %s":             {"국내 규칙 %s", "国内規則 %s"},
+	"act":                       {"행위", "行為"},
+	"authorities":               {"당국", "当局"},
+	"third party":               {"제3자", "第三者"},
+	"pact":                      {"협정", "協定"},
+	"duration":                  {"유효기간", "有効期間"},
+	"amendment":                 {"개정", "改正"},
+	"reclassification":          {"비밀등급 변경", "秘密指定の変更"},
+	"originator control":        {"제공당사자의 통제", "提供締約国による管理"},
+	"implementing arrangements": {"이행약정", "実施取決め"},
+
+	// The pact.
+	"no pact of this name is known here":                                                                 {"이 명칭의 협정은 여기에 알려져 있지 아니하다", "この名称の協定は、ここでは知られていない"},
+	"propose the pact, or name another: 'entente pacts' lists them":                                      {"협정을 제안하거나 다른 협정을 지정하십시오. 'entente pacts'로 목록을 볼 수 있습니다", "協定を提案するか、他の協定を指定してください。一覧は 'entente pacts' で表示されます"},
+	"propose the pact first":                                                                             {"먼저 협정을 제안하십시오", "先に協定を提案してください"},
+	"the pact is not in force: it is %s":                                                                 {"협정이 발효 중이 아니다. 현재 상태: %s", "協定は効力を有していない。現在の状態: %s"},
+	"conclude a new pact; what was shared stays protected":                                               {"새로운 협정을 체결하십시오. 이미 제공된 정보는 계속 보호됩니다", "新たな協定を締結してください。既に提供された情報は引き続き保護されます"},
+	"every party signs it: 'entente pact sign'":                                                          {"모든 당사자가 서명하여야 합니다: 'entente pact sign'", "全ての当事者の署名が必要です: 'entente pact sign'"},
+	"every party signs it and notifies that its domestic procedures are complete: 'entente pact notify'": {"모든 당사자가 서명하고 국내 절차의 완료를 통보하여야 합니다: 'entente pact notify'", "全ての当事者が署名し、国内手続の完了を通告する必要があります: 'entente pact notify'"},
+	"the pact is blocked: %s":                                                                            {"협정의 적용이 중단되어 있다: %s", "協定の適用は停止されている: %s"},
+	"entry %s (%s) must be understood, and this version does not: upgrade it":                            {"원장 %s번 항목(%s)은 반드시 해석되어야 하나 이 버전은 해석할 수 없다. 버전을 올려야 한다", "台帳の第%s項（%s）は必ず解釈されなければならないが、この版では解釈できない。更新を要する"},
+	"upgrade the node": {"노드의 버전을 올리십시오", "ノードを更新してください"},
+	"it was released under a text that has been amended": {"개정되기 전의 본문에 따라 제공되었다", "改正前の条文に基づいて提供された"},
+	"release it again, under the amended text":           {"개정된 본문에 따라 다시 제공하십시오", "改正後の条文に基づいて改めて提供してください"},
+
+	// What moves.
+	"the subject is outside the pact":                                                                {"대상이 협정의 적용 범위를 벗어난다", "対象が協定の適用範囲外である"},
+	"the form is outside the pact":                                                                   {"정보의 형태가 협정의 적용 범위를 벗어난다", "情報の形態が協定の適用範囲外である"},
+	"choose one of: %s":                                                                              {"다음 중에서 선택하십시오: %s", "次のうちから選んでください: %s"},
+	"the purpose is outside the pact":                                                                {"목적이 협정의 적용 범위를 벗어난다", "目的が協定の適用範囲外である"},
+	"choose a purpose that the pact names, or have the pact amended":                                 {"협정이 정한 목적을 선택하거나 협정의 개정을 추진하십시오", "協定が定める目的を選ぶか、協定の改正を求めてください"},
+	"the marking is not in the pact's table on this date":                                            {"이 날짜의 협정 대응표에 없는 표시이다", "この日付における協定の対応表にない表示である"},
+	"the marking is not in the pact's table":                                                         {"협정의 대응표에 없는 표시이다", "協定の対応表にない表示である"},
+	"the marking is not in the pact's table, or above its ceiling":                                   {"협정의 대응표에 없거나 최고 등급을 넘는 표시이다", "協定の対応表にないか、最高の区分を超える表示である"},
+	"use a mark of the table; a higher one may not be shared under this pact":                        {"대응표에 있는 표시를 사용하십시오. 그보다 높은 등급의 정보는 이 협정에 따라 제공할 수 없습니다", "対応表にある表示を用いてください。それより高い区分の情報は、この協定に基づいて提供することができません"},
+	"the marking is above the pact's ceiling":                                                        {"표시가 협정의 최고 등급을 넘는다", "表示が協定の最高の区分を超えている"},
+	"share it under a pact with a higher ceiling, or not at all":                                     {"최고 등급이 더 높은 협정에 따라 제공하거나 제공하지 마십시오", "最高の区分がより高い協定に基づいて提供するか、提供しないでください"},
+	"the marking is below what the pact covers":                                                      {"표시가 협정이 다루는 최저 등급보다 낮다", "表示が協定の対象とする最低の区分を下回っている"},
+	"share it outside this pact":                                                                     {"이 협정에 따르지 아니하고 제공하십시오", "この協定によらずに提供してください"},
+	"the marking is not of the originator's own scheme":                                              {"제공당사자의 비밀분류 체계에 속하지 아니하는 표시이다", "提供締約国の秘密指定の体系に属さない表示である"},
+	"mark it in the originator's scheme":                                                             {"제공당사자의 비밀분류 체계에 따라 표시하십시오", "提供締約国の秘密指定の体系により表示してください"},
+	"a hub that the pact does not name as a recipient could read it":                                 {"협정이 수신자로 정하지 아니한 허브가 내용을 열람할 수 있다", "協定が受信者として定めていないハブが内容を閲覧し得る"},
+	"seal it to its recipients alone, or have the pact name the hub as a recipient":                  {"수신자에게만 봉함하거나 협정에서 허브를 수신자로 정하도록 하십시오", "受信者のみに封かんするか、協定でハブを受信者と定めてください"},
+	"it has no recipient":                                                                            {"수신자가 지정되지 아니하였다", "受信者が指定されていない"},
+	"name a party of the pact":                                                                       {"협정의 당사자를 지정하십시오", "協定の当事者を指定してください"},
+	"it holds information of %s, whose written approval is missing":                                  {"%s의 정보를 포함하나 그 서면 승인이 없다", "%sの情報を含むが、その書面による承認がない"},
+	"ask %s for an approval that names product, recipient, purpose and expiry":                       {"자료, 접수자, 목적 및 기한을 명시한 승인을 %s에 요청하십시오", "資料、受領者、目的及び期限を明示した承認を%sに求めてください"},
+	"%s is no party to the pact":                                                                     {"%s: 협정의 당사자가 아니다", "%sは、協定の当事者ではない"},
+	"release it to parties of the pact only":                                                         {"협정의 당사자에게만 제공하십시오", "協定の当事者にのみ提供してください"},
+	"the originator cannot be a recipient":                                                           {"제공당사자는 접수당사자가 될 수 없다", "提供締約国は受領締約国となることができない"},
+	"leave it out":                                                                                   {"이를 제외하십시오", "これを除いてください"},
+	"the pact knows no channel called %s from %s to %s":                                              {"협정은 '%[1]s'(이)라는 전달 수단을 %[2]s–%[3]s 구간에 정하지 아니하였다", "協定は、%[2]sから%[3]sへの送付の手段として「%[1]s」を定めていない"},
+	"use a channel that the pact names":                                                              {"협정이 정한 전달 수단을 사용하십시오", "協定が定める送付の手段を用いてください"},
+	"the marking is above this channel's ceiling":                                                    {"표시가 이 전달 수단의 최고 등급을 넘는다", "表示がこの送付の手段の最高の区分を超えている"},
+	"send it by another channel":                                                                     {"다른 수단으로 전달하십시오", "他の手段により送付してください"},
+	"our system is not accredited for this level on the channel %s, or its accreditation has lapsed": {"우리 체계는 전달 수단 '%s'에 대하여 이 등급의 보안 인증을 받지 아니하였거나 인증의 효력이 상실되었다", "我が方のシステムは、送付の手段「%s」についてこの区分の認定を受けていないか、又は認定が失効している"},
+	"have the system accredited anew, and enter it: 'entente accredit'":                              {"체계의 보안 인증을 다시 받아 등재하십시오: 'entente accredit'", "システムの認定を改めて受け、登録してください: 'entente accredit'"},
+	"no assurance of %s covers this disclosure":                                                      {"이 공개에 대하여 %s의 보증이 없다", "この開示について%sの保証がない"},
+	"have %s assure clearance and need to know: 'entente assure'":                                    {"비밀취급 인가와 알 필요에 대한 보증을 %s에서 받으십시오: 'entente assure'", "適格性及び知る必要についての保証を%sから得てください: 'entente assure'"},
+
+	// Release.
+	"only its originator releases it here":                               {"이 자료는 그 제공당사자만이 제공할 수 있다", "この資料は、その提供締約国のみが提供することができる"},
+	"ask the originator":                                                 {"제공당사자에 요청하십시오", "提供締約国に求めてください"},
+	"the officer holds no office to release":                             {"해당 담당관은 제공의 직무를 맡고 있지 아니하다", "当該担当官は提供の職務を有していない"},
+	"a person with the office 'release' does it: 'entente person list'":  {"'release' 직무를 맡은 사람이 하여야 합니다: 'entente person list'", "「release」の職務を有する者が行う必要があります: 'entente person list'"},
+	"the recipient was not notified of the officer":                      {"해당 담당관이 접수당사자에 통보되지 아니하였다", "当該担当官が受領締約国に通告されていない"},
+	"compare codes with the recipient first: 'entente pact sign --with'": {"먼저 접수당사자와 확인 부호를 대조하십시오: 'entente pact sign --with'", "先に受領締約国と確認符号を照合してください: 'entente pact sign --with'"},
+	"the officer's clearance is below the marking or has expired":        {"해당 담당관의 비밀취급 인가가 표시된 등급에 미치지 못하거나 만료되었다", "当該担当官の適格性が表示の区分に達していないか、又は失効している"},
+	"an officer who is cleared releases it":                              {"비밀취급 인가를 받은 담당관이 제공하여야 합니다", "適格性を有する担当官が提供する必要があります"},
+	"the pact knows no standing authority":                               {"협정은 상시 권한을 정하지 아니하였다", "協定は常時の権限を定めていない"},
+	"release it in the ordinary way":                                     {"통상의 절차에 따라 제공하십시오", "通常の手続により提供してください"},
+	"the mandate does not cover this product, or has ended":              {"위임이 이 자료를 포함하지 아니하거나 종료되었다", "委任がこの資料を対象としていないか、又は終了している"},
+	"release it in the ordinary way, or give a mandate that covers it":   {"통상의 절차에 따라 제공하거나 이 자료를 포함하는 위임을 하십시오", "通常の手続により提供するか、この資料を対象とする委任を行ってください"},
+	"who drafted it does not release it":                                 {"기안한 사람은 제공을 승인할 수 없다", "起案した者は提供を承認することができない"},
+	"another officer approves it: 'entente approve'":                     {"다른 담당관이 승인하여야 합니다: 'entente approve'", "他の担当官が承認する必要があります: 'entente approve'"},
+	"review the need by %s":                                              {"%s까지 보유의 필요성을 검토한다", "%sまでに保有の必要性を見直す"},
+
+	// What is made from other products.
+	"it is made from a product that is not known here":                              {"여기에 없는 자료를 바탕으로 작성되었다", "ここにない資料を基に作成されている"},
+	"name only products that are here":                                              {"여기에 있는 자료만 지정하십시오", "ここにある資料のみを指定してください"},
+	"it does not name %s, an origin of %s":                                          {"%[2]s의 출처인 %[1]s을(를) 명시하지 아니하였다", "%[2]sの出所である%[1]sを明示していない"},
+	"name every origin":                                                             {"모든 출처를 명시하십시오", "全ての出所を明示してください"},
+	"it lacks the caveat %s of %s":                                                  {"%[2]s에 붙은 취급 제한 '%[1]s'이(가) 없다", "%[2]sに付された取扱い制限「%[1]s」がない"},
+	"carry every caveat over":                                                       {"모든 취급 제한을 옮겨 붙이십시오", "全ての取扱い制限を引き継いでください"},
+	"it is marked lower than %s, or in a scheme that its pact does not know":        {"%s보다 낮은 등급이 표시되었거나 그 협정에 없는 체계로 표시되었다", "%sより低い区分が表示されているか、又はその協定にない体系により表示されている"},
+	"mark it as high as the highest of what it is made from":                        {"바탕이 된 자료 중 가장 높은 등급으로 표시하십시오", "基とした資料のうち最も高い区分を表示してください"},
+	"%s was not released to %s":                                                     {"%s: %s에 제공되지 아니한 자료이다", "%sは、%sに提供されていない"},
+	"%s was released for another purpose":                                           {"%s: 다른 목적으로 제공된 자료이다", "%sは、他の目的のために提供された"},
+	"ask the originator to approve another purpose":                                 {"다른 목적의 사용에 대한 승인을 제공당사자에 요청하십시오", "他の目的による使用の承認を提供締約国に求めてください"},
+	"%s holds information of %s that was released for another purpose":              {"%s: 다른 목적으로 제공된 %s의 정보를 포함한다", "%sは、他の目的のために提供された%sの情報を含む"},
+	"ask %s to approve another purpose":                                             {"다른 목적의 사용에 대한 승인을 %s에 요청하십시오", "他の目的による使用の承認を%sに求めてください"},
+	"the pact of %s does not carry its marking to %s by this channel":               {"%[1]s에 적용되는 협정은 그 표시의 자료를 이 수단으로 %[2]s에 전달하는 것을 허용하지 아니한다", "%[1]sに適用される協定は、その表示の資料をこの手段により%[2]sに送付することを認めていない"},
+	"the originator of %s forbids copies of it":                                     {"%s의 제공당사자가 복제를 금지한다", "%sの提供締約国が複製を禁じている"},
+	"the pact of %s forbids to %s it":                                               {"%[1]s에 적용되는 협정은 다음을 금지한다: %[2]s", "%[1]sに適用される協定は、次を禁じている: %[2]s"},
+	"the written approval of %s to %s %s is missing, used up, expired or withdrawn": {"%[3]s에 대한 %[1]s의 서면 승인(%[2]s)이 없거나, 이미 사용되었거나, 기한이 지났거나, 철회되었다", "%[3]sについての%[1]sの書面による承認（%[2]s）が存在しないか、使用済みであるか、期限を経過しているか、又は撤回されている"},
+	"ask %s for an approval":                                                        {"%s에 승인을 요청하십시오", "%sに承認を求めてください"},
+
+	// Acceptance.
+	"the manifest names another originator or pact than the act": {"자료 명세의 제공당사자 또는 협정이 행위와 다르다", "資料の明細の提供締約国又は協定が行為と異なる"},
+	"release it anew":                                 {"새로 제공하십시오", "改めて提供してください"},
+	"it is not addressed to us":                       {"우리 앞으로 된 것이 아니다", "我が方に宛てられていない"},
+	"address it to its recipients":                    {"접수당사자를 수신처로 하십시오", "受領締約国を宛先としてください"},
+	"its control number is of another party's series": {"관리번호가 다른 당사자의 계열에 속한다", "管理番号が他の当事者の系列に属する"},
+	"number it in the originator's own series":        {"제공당사자의 계열에 따라 번호를 부여하십시오", "提供締約国の系列により番号を付してください"},
+	"no officer released it":                          {"제공한 담당관이 없다", "提供した担当官がいない"},
+	"an officer who was notified releases it":         {"통보된 담당관이 제공하여야 합니다", "通告された担当官が提供する必要があります"},
+	"its control number was used before":              {"이미 사용된 관리번호이다", "既に使用された管理番号である"},
+	"release it under a fresh number":                 {"새로운 번호로 제공하십시오", "新たな番号により提供してください"},
+	"it is dated in the future":                       {"미래의 일시가 기재되어 있다", "将来の日時が記載されている"},
+	"set the clock right":                             {"시계를 바로잡으십시오", "時計を正しく合わせてください"},
+
+	// Reading.
+	"no product of this number may be read by this person": {"해당 인원이 열람할 수 있는 이 번호의 자료가 없다", "その者が閲覧することのできるこの番号の資料はない"},
+	"ask the registry":                                                    {"문서 관리 부서에 문의하십시오", "文書登録部署に問い合わせてください"},
+	"its content is not here yet":                                         {"내용이 아직 도착하지 아니하였다", "内容がまだ到着していない"},
+	"wait for it: 'entente status' shows what is on its way":              {"도착을 기다리십시오. 전달 중인 자료는 'entente status'로 볼 수 있습니다", "到着をお待ちください。送付中の資料は 'entente status' で表示されます"},
+	"it was destroyed here":                                               {"여기에서 파기되었다", "ここで破壊された"},
+	"ask the originator to release it again":                              {"제공당사자에 다시 제공하도록 요청하십시오", "提供締約国に改めて提供を求めてください"},
+	"the review of its need is overdue":                                   {"보유의 필요성에 대한 검토 기한이 지났다", "保有の必要性の見直しの期限が過ぎている"},
+	"the registry reviews it: keep ('entente review'), return or destroy": {"문서 관리 부서가 검토하여 보유('entente review'), 반환 또는 파기를 결정하여야 합니다", "文書登録部署が見直し、保有（'entente review'）、返還又は破壊を決定する必要があります"},
+	"clearance is below the marking or has expired":                       {"비밀취급 인가가 표시된 등급에 미치지 못하거나 만료되었다", "適格性が表示の区分に達していないか、又は失効している"},
+	"a person who is cleared reads it":                                    {"비밀취급 인가를 받은 사람이 열람하여야 합니다", "適格性を有する者が閲覧する必要があります"},
+	"the person holds no office to read":                                  {"해당 인원은 열람의 직무를 맡고 있지 아니하다", "その者は閲覧の職務を有していない"},
+	"enrol the person with the office 'read'":                             {"해당 인원을 'read' 직무로 등록하십시오", "その者を「read」の職務により登録してください"},
+	"no need to know for this purpose":                                    {"이 목적에 관하여 알 필요가 인정되지 아니한다", "この目的について知る必要が認められない"},
+	"the security officer grants the need":                                {"보안담당관이 알 필요를 인정하여야 합니다", "保安担当官が知る必要を認める必要があります"},
+	"the purpose is not the one that it was released for":                 {"제공된 목적과 다른 목적이다", "提供の目的と異なる目的である"},
+	"the person is on no facility's register":                             {"해당 인원이 어느 시설의 명부에도 등재되어 있지 아니하다", "その者がいずれの施設の名簿にも登載されていない"},
+	"enter the person in a register":                                      {"해당 인원을 명부에 등재하십시오", "その者を名簿に登載してください"},
+	"the person was not briefed":                                          {"해당 인원이 보안 교육을 받지 아니하였다", "その者が義務の説明を受けていない"},
+	"brief the person and record it":                                      {"해당 인원을 교육하고 이를 기록하십시오", "その者に義務を説明し、これを記録してください"},
+
+	// Other deeds.
+	"no deed is called %s": {"'%s'(이)라는 행위는 없다", "「%s」という行為はない"},
+	"one of: pass-on, copy, translate, extract, downgrade, destroy": {"다음 중 하나: pass-on, copy, translate, extract, downgrade, destroy", "次のいずれか: pass-on、copy、translate、extract、downgrade、destroy"},
+	"translate": {"번역", "翻訳"},
+	"extract":   {"발췌", "抜粋"},
+	"the recipient has it already, or none is named":                       {"접수자가 이미 보유하고 있거나 지정되지 아니하였다", "受領者が既に保有しているか、又は指定されていない"},
+	"name a third party":                                                   {"제3자를 지정하십시오", "第三者を指定してください"},
+	"the written approval of %s is missing, used up, expired or withdrawn": {"%s의 서면 승인이 없거나, 이미 사용되었거나, 기한이 지났거나, 철회되었다", "%sの書面による承認が存在しないか、使用済みであるか、期限を経過しているか、又は撤回されている"},
+	"the pact's limit of copies is reached":                                {"협정이 정한 복제본의 한도에 이르렀다", "協定が定める複製物の限度に達している"},
+	"destroy a copy first, or ask the originator":                          {"먼저 복제본을 파기하거나 제공당사자에 요청하십시오", "先に複製物を破壊するか、提供締約国に求めてください"},
+	"the originator forbids copies of it":                                  {"제공당사자가 복제를 금지한다", "提供締約国が複製を禁じている"},
+	"ask the originator for a version without this caveat":                 {"이 취급 제한이 없는 자료를 제공당사자에 요청하십시오", "この取扱い制限のない資料を提供締約国に求めてください"},
+	"the pact forbids it":                                                  {"협정이 이를 금지한다", "協定がこれを禁じている"},
+	"none: the pact forbids it":                                            {"없음: 협정이 이를 금지합니다", "なし: 協定がこれを禁じています"},
+	"the person holds no office of the registry":                           {"해당 인원은 문서 관리의 직무를 맡고 있지 아니하다", "その者は文書登録の職務を有していない"},
+	"a person of the registry reviews it":                                  {"문서 관리 부서의 사람이 검토하여야 합니다", "文書登録部署の者が見直す必要があります"},
+	"a person of the registry destroys it":                                 {"문서 관리 부서의 사람이 파기하여야 합니다", "文書登録部署の者が破壊する必要があります"},
+	"the pact knows no such method of destruction":                         {"협정이 정하지 아니한 파기 방법이다", "協定が定めていない破壊の方法である"},
+	"too few witnesses":                                                    {"입회자가 부족하다", "立会人が不足している"},
+	"have it witnessed":                                                    {"입회자를 두십시오", "立会人を置いてください"},
+	"none is needed":                                                       {"조치가 필요하지 않습니다", "措置は必要ありません"},
+	"none":                                                                 {"없음", "なし"},
+	"destroy it when it has come":                                          {"도착한 후에 파기하십시오", "到着後に破壊してください"},
+	"only its originator lowers its mark":                                  {"비밀등급은 그 제공당사자만이 낮출 수 있다", "区分は、その提供締約国のみが引き下げることができる"},
+	"ask the originator to reclassify it":                                  {"제공당사자에 비밀등급의 변경을 요청하십시오", "提供締約国に秘密指定の変更を求めてください"},
+	"the new marking is not in the pact's table":                           {"새 표시가 협정의 대응표에 없다", "新たな表示が協定の対応表にない"},
+	"use a mark of the originator's scheme in the pact's table":            {"협정의 대응표에 있는 제공당사자의 표시를 사용하십시오", "協定の対応表にある提供締約国の表示を用いてください"},
+	"the new marking is not lower":                                         {"새 표시가 더 낮은 등급이 아니다", "新たな表示がより低い区分ではない"},
+	"choose a lower mark":                                                  {"더 낮은 등급의 표시를 선택하십시오", "より低い区分の表示を選んでください"},
+	"it holds information of %s, whose mark only it lowers":                {"%s의 정보를 포함하며, 그 비밀등급은 해당 당사자만이 낮출 수 있다", "%sの情報を含み、その区分は当該当事者のみが引き下げることができる"},
+	"ask %s to reclassify its part":                                        {"해당 부분의 비밀등급 변경을 %s에 요청하십시오", "当該部分の秘密指定の変更を%sに求めてください"},
+
+	// Visits.
+	"no visit of this name is known here":                               {"이 명칭의 방문은 여기에 알려져 있지 아니하다", "この名称の訪問は、ここでは知られていない"},
+	"have the visit asked for, authority to authority":                  {"당국 간의 경로로 방문을 신청하도록 하십시오", "当局間で訪問を申請してください"},
+	"no visit of this name was asked of us":                             {"이 명칭의 방문은 우리에게 신청되지 아니하였다", "この名称の訪問は、我が方に申請されていない"},
+	"have it asked for, authority to authority":                         {"당국 간의 경로로 신청하도록 하십시오", "当局間で申請してください"},
+	"the host has not approved the visit":                               {"방문을 받는 쪽이 방문을 승인하지 아니하였다", "受入れ側が訪問を承認していない"},
+	"the host approves it: 'entente visit approve'":                     {"방문을 받는 쪽이 승인하여야 합니다: 'entente visit approve'", "受入れ側の承認が必要です: 'entente visit approve'"},
+	"the visit has ended, or has not begun":                             {"방문이 종료되었거나 시작되지 아니하였다", "訪問が終了したか、又は開始していない"},
+	"the visit has ended":                                               {"방문이 종료되었다", "訪問が終了した"},
+	"ask for another visit":                                             {"다른 방문을 신청하십시오", "改めて訪問を申請してください"},
+	"the visit does not name this visitor":                              {"방문 승인에 이 방문자가 기재되어 있지 아니하다", "訪問の承認にこの訪問者が記載されていない"},
+	"ask for a visit that names the visitor":                            {"방문자를 명시하여 방문을 신청하십시오", "訪問者を明示して訪問を申請してください"},
+	"the marking is above what the host approved for the visit":         {"표시가 방문을 받는 쪽이 승인한 등급을 넘는다", "表示が受入れ側の承認した区分を超えている"},
+	"have the host approve a higher mark":                               {"방문을 받는 쪽에서 더 높은 등급의 승인을 받으십시오", "受入れ側からより高い区分の承認を得てください"},
+	"it holds information that was not released to the visitor's party": {"방문자의 당사자에 제공되지 아니한 정보를 포함한다", "訪問者の属する当事者に提供されていない情報を含む"},
+	"ask its originators":                                               {"각 제공당사자에 요청하십시오", "各提供締約国に求めてください"},
+	"approve up to a mark of our own scheme, within the pact's ceiling": {"협정의 최고 등급 내에서 우리 측 표시까지 승인하십시오", "協定の最高の区分の範囲内で、我が方の表示までを承認してください"},
+
+	// A pact's life.
+	"we are no party to the pact":                                                     {"우리는 협정의 당사자가 아니다", "我が方は協定の当事者ではない"},
+	"the person holds no office to sign":                                              {"해당 인원은 서명의 직무를 맡고 있지 아니하다", "その者は署名の職務を有していない"},
+	"a person with the office 'sign' does it":                                         {"'sign' 직무를 맡은 사람이 하여야 합니다", "「sign」の職務を有する者が行う必要があります"},
+	"it cannot be initialled now: it is %s":                                           {"지금은 가서명할 수 없다. 현재 상태: %s", "現在は仮署名することができない。現在の状態: %s"},
+	"it cannot be approved now: it is %s":                                             {"지금은 승인할 수 없다. 현재 상태: %s", "現在は承認することができない。現在の状態: %s"},
+	"we cannot sign it now: it is %s":                                                 {"지금은 서명할 수 없다. 현재 상태: %s", "現在は署名することができない。現在の状態: %s"},
+	"we cannot notify now: it is %s, and notification follows our own signature once": {"지금은 통보할 수 없다. 현재 상태: %s. 통보는 우리의 서명 후에 한 번 한다", "現在は通告することができない。現在の状態: %s。通告は我が方の署名の後に一度行う"},
+	"'entente pacts' shows whose step is next":                                        {"다음 조치의 담당은 'entente pacts'로 볼 수 있습니다", "次に措置をとるべき当事者は 'entente pacts' で表示されます"},
+	"'entente pacts' shows the pact's state":                                          {"협정의 상태는 'entente pacts'로 볼 수 있습니다", "協定の状態は 'entente pacts' で表示されます"},
+	"it cannot be scrapped: it is %s":                                                 {"폐기할 수 없다. 현재 상태: %s", "取りやめることができない。現在の状態: %s"},
+	"give notice instead":                                                             {"종료를 통보하십시오", "終了の通告によってください"},
+	"no notice can be given: it is %s":                                                {"종료를 통보할 수 없다. 현재 상태: %s", "終了の通告を行うことができない。現在の状態: %s"},
+	"there is no notice of ours to suspend":                                           {"정지할 우리 측 종료 통보가 없다", "停止すべき我が方の終了の通告がない"},
+	"there is no notice of ours to withdraw":                                          {"철회할 우리 측 종료 통보가 없다", "撤回すべき我が方の終了の通告がない"},
+	"there is nothing to read differently: it is %s":                                  {"달리 해석할 것이 없다. 현재 상태: %s", "異なる解釈の余地がない。現在の状態: %s"},
+	"no step is called %s":                                                            {"'%s'(이)라는 조치는 없다", "「%s」という措置はない"},
+	"'entente pact --help' lists the steps":                                           {"조치의 목록은 'entente pact --help'로 볼 수 있습니다", "措置の一覧は 'entente pact --help' で表示されます"},
+	"it implements %s, which is not in force here":                                    {"이 약정이 이행하는 %s: 여기에서 발효 중이 아니다", "この取決めが実施する%sは、ここでは効力を有していない"},
+	"conclude that pact first":                                                        {"먼저 그 협정을 체결하십시오", "先に当該協定を締結してください"},
+	"it widens %s: %s":                                                                {"%s의 범위를 넓힌다: %s", "%sの範囲を広げている: %s"},
+	"an arrangement may narrow only: leave it out, or have the pact amended":          {"약정은 협정의 범위를 좁힐 수만 있습니다. 이를 제외하거나 협정을 개정하십시오", "取決めは協定の範囲を狭めることのみできます。これを除くか、協定を改正してください"},
+	"the notice came after its deadline: by our reading it ends the next term, and with it the pact on %s": {"종료 통보가 기한 후에 도달하였다. 우리의 해석에 따르면 다음 유효기간의 종료와 함께 협정은 %s에 종료한다", "終了の通告が期限の経過後に到達した。我が方の解釈によれば、次の有効期間の満了とともに、協定は%sに終了する"},
+	"the notice came on %s, and the time of notice runs from then: by our reading the pact ends on %s":     {"종료 통보가 %s에 도달하였고 통보 기간은 그때부터 진행한다. 우리의 해석에 따르면 협정은 %s에 종료한다", "終了の通告は%sに到達し、通告の期間はその時から進行する。我が方の解釈によれば、協定は%sに終了する"},
+	"none is needed: until all parties read it alike, the stricter reading rules":                          {"조치가 필요하지 않습니다. 모든 당사자의 해석이 일치할 때까지 더 엄격한 해석에 따릅니다", "措置は必要ありません。全ての当事者の解釈が一致するまで、より厳格な解釈によります"},
+
+	// Acts of a partner's.
+	"the act cannot be read or its signature does not verify: %s":                      {"행위를 읽을 수 없거나 서명이 확인되지 아니한다: %s", "行為を読み取ることができないか、又は署名が検証されない: %s"},
+	"the signature is not that of a person whom the party notified":                    {"해당 당사자가 통보한 사람의 서명이 아니다", "当該当事者が通告した者の署名ではない"},
+	"it is not spelled as an act must be":                                              {"행위의 정해진 형식에 맞지 아니한다", "行為の定められた形式に合致していない"},
+	"enter a new act":                                                                  {"새로운 행위를 등재하십시오", "新たな行為を登録してください"},
+	"the same act came before":                                                         {"같은 행위가 이미 도달하였다", "同一の行為が既に到達している"},
+	"acts of kind %s concern their party's own house, and are not carried":             {"'%s' 행위는 당사자 내부의 사항으로서 전달되지 아니한다", "「%s」の行為は当事者の内部の事項であり、送付されない"},
+	"the text is not of a pact of this name between us":                                {"이 본문은 우리 사이의 이 명칭의 협정이 아니다", "この条文は、我々の間のこの名称の協定のものではない"},
+	"propose it to its parties, under its own name":                                    {"그 당사자에게 그 명칭으로 제안하십시오", "その当事者に、その名称により提案してください"},
+	"the text has %s mistakes; the first, in line %s: %s":                              {"본문에 잘못이 %s건 있다. 첫 번째는 %s행: %s", "条文に誤りが%s件ある。最初の誤りは%s行目: %s"},
+	"mend the text and propose it again":                                               {"본문을 바로잡아 다시 제안하십시오", "条文を改めて再度提案してください"},
+	"this node does not know acts of kind %s, and it must be understood":               {"이 노드는 '%s' 행위를 알지 못하나 이는 반드시 해석되어야 한다", "このノードは「%s」の行為を知らないが、これは必ず解釈されなければならない"},
+	"agree on a version that both nodes know":                                          {"양쪽 노드가 아는 버전에 합의하십시오", "双方のノードが知る版について合意してください"},
+	"it is dated before an act that its party sent earlier, of %s":                     {"해당 당사자가 앞서 보낸 행위(%s)보다 이른 일시가 기재되어 있다", "当該当事者が先に送った行為（%s）より前の日時が記載されている"},
+	"set the clock right, and enter a new act":                                         {"시계를 바로잡고 새로운 행위를 등재하십시오", "時計を正しく合わせ、新たな行為を登録してください"},
+	"no person signed it":                                                              {"서명한 사람이 없다", "署名した者がいない"},
+	"a person who was notified with the office 'sign' takes the step":                  {"'sign' 직무로 통보된 사람이 조치를 하여야 합니다", "「sign」の職務により通告された者が措置をとる必要があります"},
+	"the person who signed it was not notified with the office '%s', or was withdrawn": {"서명한 사람이 '%s' 직무로 통보되지 아니하였거나 통보가 철회되었다", "署名した者が「%s」の職務により通告されていないか、又は通告が撤回されている"},
+	"a person who holds it signs, or the party notifies that this one does":            {"그 직무를 맡은 사람이 서명하거나 당사자가 해당 직무를 통보하여야 합니다", "その職務を有する者が署名するか、又は当事者がその職務を通告する必要があります"},
+	"its party is no party to the pact":                                                {"이를 보낸 측은 협정의 당사자가 아니다", "これを送った側は協定の当事者ではない"},
+	"none: only parties to a pact act under it":                                        {"없음: 협정의 당사자만이 그에 따라 행위할 수 있습니다", "なし: 協定の当事者のみがその下で行為することができます"},
+	"the share of this number cannot be lent":                                          {"이 번호의 키 조각은 대여할 수 없다", "この番号の鍵の分割片は貸与することができない"},
+	"ask the originator's registry":                                                    {"제공당사자의 문서 관리 부서에 문의하십시오", "提供締約国の文書登録部署に問い合わせてください"},
+
+	// Our own law.
+	"our own law forbids it":                      {"우리의 국내법이 이를 금지한다", "我が国の法令がこれを禁じている"},
+	"ask the legal officer":                       {"법무담당관에게 문의하십시오", "法務担当官に問い合わせてください"},
+	"the rule could not be evaluated":             {"규칙을 판정할 수 없었다", "規則を判定することができなかった"},
+	"mend the house rules: 'entente house check'": {"국내 규칙을 바로잡으십시오: 'entente house check'", "国内規則を改めてください: 'entente house check'"},
+}
