@@ -7,9 +7,10 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/ledger"
+	"entente/pact"
 )
 
-// watch looks every minute for what is overdue: the limits are hours, and a
+// watch looks every minute for what is overdue, and for deadlines that come near: the limits are hours, and a
 // look costs a scan of what waits.
 func (n *Node) watch(ctx context.Context) {
 	told := map[due]bool{}
@@ -19,6 +20,9 @@ func (n *Node) watch(ctx context.Context) {
 		}
 		if err := n.Intake.Overdue(ctx); err != nil && ctx.Err() == nil {
 			n.seams.Log.Error("looking for releases that waited too long for an approval", "why", err.Error())
+		}
+		if err := n.remind(ctx); err != nil && ctx.Err() == nil {
+			n.seams.Log.Error("looking for notice deadlines", "why", err.Error())
 		}
 		select {
 		case <-time.After(time.Minute):
@@ -70,4 +74,51 @@ func (n *Node) alarm(ctx context.Context, told map[due]bool) error {
 		told[k] = true
 	}
 	return err
+}
+
+// remind is one step of watching: it says once of each mark that a pact's notice
+// deadline comes near. What was said is kept in a row, not in an act: nothing
+// happened between the parties. It is kept after it was said, so that a node that
+// is killed between the two says it again rather than never.
+func (n *Node) remind(ctx context.Context) error {
+	said := map[string]pact.Reminder{}
+	err := n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		rows, err := n.Catalogue.Pacts(tx)
+		if err != nil {
+			return err
+		}
+		now := n.seams.Now()
+		for _, row := range rows {
+			p, rules, _, err := n.Catalogue.Pact(tx, row.ID, now)
+			if err != nil {
+				return err
+			}
+			r, due := p.Reminder(row.Life, now)
+			if !due || rules.Text != row.Text {
+				continue
+			}
+			key := "reminded/" + string(row.ID) + "/" + row.Text.String()
+			last, _, err := ledger.Load[pact.Reminder](tx, tableSettings, key)
+			if err != nil {
+				return err
+			}
+			if last.Deadline == r.Deadline && last.Days <= r.Days {
+				continue
+			}
+			said[key] = r
+			n.seams.Log.Warn("a notice deadline is near: see 'entente pacts'", "pact", string(row.ID), "days", r.Days, "deadline", r.Deadline.Format(time.RFC3339))
+		}
+		return nil
+	})
+	if err != nil || len(said) == 0 {
+		return err
+	}
+	return n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		for key, r := range said {
+			if err := ledger.Save(tx, tableSettings, key, r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -27,7 +27,7 @@ type keys struct {
 // Primary tables of the node itself: they are not folded, and Rebuild leaves them.
 const (
 	tableKeys     = "node/keys"     // "node" → keys; "person/NAME" → scalar
-	tableSettings = "node/settings" // "card" → act.Card; "address/PARTY" → where to call it; "house" → ruling.House
+	tableSettings = "node/settings" // "card" → act.Card; "address/PARTY" → where to call it; "house" → ruling.House; "reminded/PACT/TEXT" → pact.Reminder that was said last
 )
 
 func newKeys(p act.Party, random io.Reader) (k keys, err error) {

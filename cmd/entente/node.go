@@ -222,6 +222,12 @@ func (statusCmd) Run(a *app) error {
 			fmt.Fprintf(w, "out    %d released, %d receipted, %d refused\nin     %d received\n", v.Out, v.Receipts, v.Refused, v.In)
 			for _, p := range v.Pacts {
 				fmt.Fprintf(w, "pact   %-14s %s\n", p.ID, p.Phase)
+				if p.Disputed {
+					fmt.Fprintf(w, "NOTE   %s is read differently (%s): the stricter reading rules new transfers\n", p.ID, p.Reads())
+				}
+				if p.Reminder != nil {
+					fmt.Fprintf(w, "NOTE   %s: %s\n", p.ID, p.Reminder.Text)
+				}
 			}
 			for i := range v.Partners {
 				tellPartner(w, &v.Partners[i])
@@ -374,7 +380,7 @@ func (doctorCmd) Run(a *app) error {
 	type finding struct {
 		What string `json:"what"`
 		OK   bool   `json:"ok"`
-		Do   string `json:"do,omitempty"`
+		Do   string `json:"do,omitempty"` // where it is in order too: what people are reminded of
 	}
 	var all []finding
 	add := func(what string, ok bool, do string) {
@@ -409,6 +415,11 @@ func (doctorCmd) Run(a *app) error {
 		}
 		err := c.Long(a.ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {})
 		add("the ledger verifies", err == nil, fmt.Sprint(err))
+		for _, p := range v.Pacts {
+			if p.Reminder != nil {
+				all = append(all, finding{"a notice deadline of " + string(p.ID) + " is near", true, p.Reminder.Text + ": give notice before it, or let the pact be extended"})
+			}
+		}
 		for _, p := range v.Partners {
 			add("the way to "+string(p.Party)+" is open", p.Linked || p.Via != "" && p.Reason == "", cmpText(p.Reason, "start the node: entente serve"))
 			add("no receipt is overdue with "+string(p.Party), len(p.Overdue) == 0, "ask its registry: entente status")
@@ -420,10 +431,13 @@ func (doctorCmd) Run(a *app) error {
 	bad := slices.ContainsFunc(all, func(f finding) bool { return !f.OK })
 	if err := a.answer(all, func(w io.Writer) {
 		for _, f := range all {
-			if f.OK {
-				fmt.Fprintf(w, "ok    %s\n", f.What)
-			} else {
+			switch {
+			case !f.OK:
 				fmt.Fprintf(w, "NOT   %s\n      %s\n", f.What, f.Do)
+			case f.Do != "":
+				fmt.Fprintf(w, "NOTE  %s\n      %s\n", f.What, f.Do)
+			default:
+				fmt.Fprintf(w, "ok    %s\n", f.What)
 			}
 		}
 	}); err != nil || !bad {
