@@ -221,6 +221,9 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 		if err != nil || !ok {
 			return nothing, err
 		}
+		if p.Early(row.Life, from) {
+			return refuse([]act.Reason{{Article: "in force", Text: "the notice came before its party brought the pact into force: by our reading it has no effect", Cure: "give notice when the pact is in force, or cancel the text: 'entente pact step cancelled'"}}), nil
+		}
 		if now := o.Now(); p.Late(row.Life, a.At.Time, now) {
 			ends := p.Ends(row.Life, now).In(p.Zone).Format(time.DateOnly)
 			text := "the notice came on " + now.In(p.Zone).Format(time.DateOnly) + ", and the time of notice runs from then: by our reading the pact ends on " + ends

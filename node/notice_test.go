@@ -32,6 +32,21 @@ type three struct {
 }
 
 func newThree(t *testing.T) *three {
+	w := unsigned(t)
+	for _, p := range []act.Party{"KR", "JP", "US"} {
+		w.sign(p)
+	}
+	return w
+}
+
+func (w *three) sign(p act.Party) {
+	w.t.Helper()
+	w.must(w.nodes[p].Chancery.Step(w.t.Context(), act.PactSigned, trilateral, w.text, "", "officer"))
+	w.settle()
+}
+
+// unsigned has the three know each other and the text.
+func unsigned(t *testing.T) *three {
 	w := &three{t: t, clock: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), nodes: map[act.Party]*node.Node{}}
 	seams := inMemory(&memory.Network{})
 	seams.Now = func() time.Time { return w.clock }
@@ -59,12 +74,9 @@ func newThree(t *testing.T) *three {
 	text, err := pact.Draft(trilateral, cards)
 	w.must(err)
 	w.text = catalogue.SumOf(text)
-	for _, p := range []act.Party{"KR", "JP", "US"} {
-		_, err := w.nodes[p].Chancery.Propose(t.Context(), text, "officer")
-		w.must(err)
-		w.must(w.nodes[p].Chancery.Step(t.Context(), act.PactSigned, trilateral, w.text, "", "officer"))
-		w.settle()
-	}
+	_, err = w.nodes["KR"].Chancery.Propose(t.Context(), text, "officer")
+	w.must(err)
+	w.settle()
 	return w
 }
 
@@ -214,6 +226,42 @@ func TestNoticeSameDay(t *testing.T) {
 	for p := range w.nodes {
 		if v := w.view(p); v.Disputed || len(w.refusals(p)) > 0 || v.Readings[0].Day != "2026-01-31" {
 			t.Errorf("%s: %+v, answers %v", p, v, w.refusals(p))
+		}
+	}
+}
+
+// TestNoticeEarly: a notice of a party that has not itself brought the pact into
+// force is answered by the others: by their reading it has no effect.
+func TestNoticeEarly(t *testing.T) {
+	w := unsigned(t)
+	w.sign("KR")
+	w.sign("JP")
+	us := w.nodes["US"]
+	w.must(us.Ledger.Update(t.Context(), func(tx *ledger.Tx) error { // our own ruling refuses it
+		s, err := us.Catalogue.Statement(tx, w.clock, act.PactNotice, act.Step{Text: w.text}, "JP", "KR")
+		if err != nil {
+			return err
+		}
+		s.Pact = trilateral
+		_, err = us.Catalogue.Enter(tx, s, signerOf(t, &partyNode{Node: us}, "officer"))
+		return err
+	}))
+	w.settle()
+	for _, p := range []act.Party{"KR", "JP"} {
+		if all := w.refusals(p); len(all) != 1 || !strings.Contains(all[0].Body.(act.Refusal).Because[0].Text, "it has no effect") {
+			t.Errorf("%s answers %+v", p, all)
+		}
+	}
+	w.sign("US")
+	for p := range w.nodes {
+		v := w.view(p)
+		for _, r := range v.Readings {
+			if want := map[act.Party]pact.Phase{"US": pact.NoticeGiven, "JP": pact.Active, "KR": pact.Active}[r.Party]; r.Phase != want {
+				t.Errorf("at %s, %s reads it as %s", p, r.Party, r.Phase)
+			}
+		}
+		if !v.Disputed || v.Stands != "notice-given" {
+			t.Errorf("at %s: %+v", p, v)
 		}
 	}
 }

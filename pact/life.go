@@ -84,6 +84,15 @@ func (p *Pact) Late(l Life, given, came time.Time) bool {
 	return day(p.Ends(l, came)) != day(p.Ends(l, given))
 }
 
+// Early reports whether a notice of q's comes before q itself has taken the steps
+// that bring the pact into force. What q sends comes in its order: no such step of
+// q's can be on its way.
+func (p *Pact) Early(l Life, q act.Party) bool {
+	_, signed := l.Signed[q]
+	_, notified := l.Notified[q]
+	return !signed || p.Terms.Start != "signature" && !notified
+}
+
 // Answered folds what party q answered to a notice. Its first answer stands.
 func (p *Pact) Answered(l Life, by act.Party, given act.Moment, q act.Party, a Answer) Life {
 	if !p.Has(q) || q == by {

@@ -37,6 +37,7 @@ var words = map[string][2]string{
 	"third party":               {"제3자", "第三者"},
 	"pact":                      {"협정", "協定"},
 	"duration":                  {"유효기간", "有効期間"},
+	"in force":                  {"발효", "効力発生"},
 	"amendment":                 {"개정", "改正"},
 	"reclassification":          {"비밀등급 변경", "秘密指定の変更"},
 	"originator control":        {"제공당사자의 통제", "提供締約国による管理"},
@@ -237,6 +238,8 @@ var words = map[string][2]string{
 	"an arrangement may narrow only: leave it out, or have the pact amended":          {"약정은 협정의 범위를 좁힐 수만 있습니다. 이를 제외하거나 협정을 개정하십시오", "取決めは協定の範囲を狭めることのみできます。これを除くか、協定を改正してください"},
 	"the notice came after its deadline: by our reading it ends the next term, and with it the pact on %s": {"종료 통보가 기한 후에 도달하였다. 우리의 해석에 따르면 다음 유효기간의 종료와 함께 협정은 %s에 종료한다", "終了の通告が期限の経過後に到達した。我が方の解釈によれば、次の有効期間の満了とともに、協定は%sに終了する"},
 	"the notice came on %s, and the time of notice runs from then: by our reading the pact ends on %s":     {"종료 통보가 %s에 도달하였고 통보 기간은 그때부터 진행한다. 우리의 해석에 따르면 협정은 %s에 종료한다", "終了の通告は%sに到達し、通告の期間はその時から進行する。我が方の解釈によれば、協定は%sに終了する"},
+	"the notice came before its party brought the pact into force: by our reading it has no effect":        {"종료 통보가 해당 당사자의 발효 절차 완료 전에 도달하였다. 우리의 해석에 따르면 그 통보는 효력이 없다", "終了の通告が、当該当事者による効力発生の手続の完了前に到達した。我が方の解釈によれば、当該通告は効力を有しない"},
+	"give notice when the pact is in force, or cancel the text: 'entente pact step cancelled'":             {"협정이 발효한 후에 종료를 통보하거나 본문을 폐기하십시오: 'entente pact step cancelled'", "協定の効力発生の後に終了を通告するか、条文を取りやめてください: 'entente pact step cancelled'"},
 	"none is needed: until all parties read it alike, the stricter reading rules":                          {"조치가 필요하지 않습니다. 모든 당사자의 해석이 일치할 때까지 더 엄격한 해석에 따릅니다", "措置は必要ありません。全ての当事者の解釈が一致するまで、より厳格な解釈によります"},
 
 	// Acts of a partner's.
