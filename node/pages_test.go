@@ -17,6 +17,7 @@ import (
 
 	"entente/act"
 	"entente/desk"
+	"entente/ledger"
 	"entente/reading"
 	"entente/release"
 )
@@ -234,5 +235,61 @@ func TestNeedOnly(t *testing.T) {
 	}
 	if len(auditor.Entries) == 0 {
 		t.Error("the auditor is shown no acts")
+	}
+}
+
+// TestToldPages: what is refused, and why, and what an opening obliges to, is told
+// in the language of the page; what a partner refused, too.
+func TestToldPages(t *testing.T) {
+	kr, jp := start(t, "KR"), start(t, "JP")
+	conclude(t, kr, jp)
+	slip, err := kr.c.Release(t.Context(), draft("군사II급비밀"), strings.NewReader("a report"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kr.receipted(t, slip.Number)
+	until := act.MomentOf(time.Now().AddDate(1, 0, 0))
+	if err := jp.Enrol(t.Context(), act.Person{Name: "registrar", Post: "Registrar", Offices: []act.Office{act.Registry}, Until: until, Needs: []act.Need{{Pact: "kr-jp-2016", Purposes: []string{"missile-warning"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	// A refusal that came from the partner: how it comes is tested elsewhere.
+	if err := kr.Ledger.Update(t.Context(), func(tx *ledger.Tx) error {
+		e, err := tx.Entry(slip.Entry)
+		if err != nil {
+			return err
+		}
+		r := act.Refusal{Act: e.Digest, Kind: act.ProductReleased, Number: slip.Number, Kept: true, Because: []act.Reason{{Article: "Article 21", Text: "the pact is not in force: it is terminated", Cure: "conclude a new pact; what was shared stays protected"}}}
+		return kr.Catalogue.Fold(tx, ledger.Entry{Index: tx.Size(), Act: act.Act{Kind: act.ActRefused, Pact: "kr-jp-2016", From: "JP", To: []act.Party{"KR"}, At: act.MomentOf(time.Now()), Body: r}})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	reads, keeps, releases := signIn(t, jp, "analyst"), signIn(t, jp, "registrar"), signIn(t, kr, "officer")
+	path := "/p/" + string(slip.Number)
+	for lang, want := range map[string]struct{ denied, duty, refused []string }{
+		"en": {[]string{"Article 7", "clearance is below the marking or has expired", "the person was not briefed"}, []string{"return or destroy when no longer needed"}, []string{"Refused by JP", "Article 21", "it is terminated", "conclude a new pact"}},
+		"ko": {[]string{"제7조", "비밀취급 인가가 표시된 등급에 미치지 못하거나 만료되었다", "해당 인원이 보안 교육을 받지 아니하였다", "보안담당관이 알 필요를"}, []string{"더 이상 필요하지 아니하면 반환하거나 파기한다", "제공당사자의 명칭"}, []string{"거부한 당사자: JP", "제21조", "현재 상태: 종료됨", "새로운 협정을 체결"}},
+		"ja": {[]string{"第7条", "適格性が表示の区分に達していないか、又は失効している", "その者が義務の説明を受けていない", "保安担当官が知る必要を"}, []string{"必要でなくなったときは返還し、又は破壊する", "提供締約国の名称"}, []string{"拒否した当事者: JP", "第21条", "現在の状態: 終了", "新たな協定を締結"}},
+	} {
+		for _, b := range []*browser{reads, keeps, releases} {
+			b.get("/lang?l=" + lang)
+		}
+		denied, _ := keeps.post(path, "application/x-www-form-urlencoded", nil)
+		opened, _ := reads.post(path, "application/x-www-form-urlencoded", nil)
+		sent, _ := releases.get(path)
+		for _, x := range []struct {
+			page string
+			want []string
+		}{{denied, want.denied}, {opened, want.duty}, {sent, want.refused}} {
+			for _, w := range x.want {
+				if !strings.Contains(x.page, w) {
+					t.Errorf("%s: no %q", lang, w)
+				}
+			}
+			for _, english := range []string{"clearance is below", "the person", "no longer needed", "Article ", "it is terminated", "conclude a"} {
+				if lang != "en" && strings.Contains(x.page, english) {
+					t.Errorf("%s: it says %q", lang, english)
+				}
+			}
+		}
 	}
 }
