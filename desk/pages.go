@@ -398,6 +398,7 @@ type productView struct {
 	Text      string
 	NoPicture bool
 	Duties    []string
+	Purpose   string // as the pact names it
 }
 
 // refusal is a recipient's.
@@ -411,6 +412,7 @@ type refusal struct {
 func (v *visit) told(p *pact.Pact, all []act.Reason) (told []act.Reason) {
 	for _, r := range all {
 		t := ruling.In(v.p.Lang, r)
+		t.Text, t.Cure = p.Style(t.Text), p.Style(t.Cure)
 		if p != nil {
 			t.Text = p.TitleOf(r, v.p.Lang, t.Text)
 		}
@@ -429,14 +431,22 @@ func (s *Server) productPage(v *visit) (string, error) {
 		return "", err
 	}
 	var ok bool
+	var p *pact.Pact
 	err = s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) (err error) {
-		ok, err = s.mayKnow(tx, v.who, w.Custody, s.Now())
+		if ok, err = s.mayKnow(tx, v.who, w.Custody, s.Now()); err == nil {
+			p, _, _, err = s.Catalogue.PactUnder(tx, w.Custody.Manifest.Pact, w.Custody.Text)
+		}
 		return err
 	})
 	if err != nil || !ok {
 		return "", errors.Join(err, errors.New("not to be known"))
 	}
-	d := productView{item: item{w.Custody, v.state(w.Custody), s.equal(w.Custody)}, Entries: w.Entries}
+	d := productView{item: item{w.Custody, v.state(w.Custody), s.equal(w.Custody)}, Entries: w.Entries, Purpose: w.Custody.Manifest.Purpose}
+	if p != nil {
+		if i := slices.IndexFunc(p.Purposes, func(x pact.Named) bool { return x.ID == d.Purpose }); i >= 0 {
+			d.Purpose = p.Purposes[i].Name.In(v.p.Lang)
+		}
+	}
 	v.p.Title, v.p.Mark, v.p.Equal = w.Custody.Manifest.Title, w.Custody.Manifest.Mark.Text, d.Equal
 	if points, boxes, _ := draw([]item{d.item}); len(points)+len(boxes) > 0 {
 		d.Map = template.HTML(atlas.Map(v.say("map"), v.p.Title, points, boxes)) //nolint:gosec // atlas escapes all that it is given
@@ -451,13 +461,13 @@ func (s *Server) productPage(v *visit) (string, error) {
 		}
 		d.Entries, d.State = w.Entries, v.state(w.Custody)
 	}
-	d.Problem = v.told(nil, d.Problem)
+	d.Problem = v.told(p, d.Problem)
 	for i := range d.Duties {
-		d.Duties[i] = ruling.Say(v.p.Lang, d.Duties[i])
+		d.Duties[i] = p.Style(ruling.Say(v.p.Lang, d.Duties[i]))
 	}
 	for _, q := range w.Custody.Manifest.Recipients {
 		if r, no := w.Custody.Refused[q]; no {
-			d.Refusals = append(d.Refusals, refusal{q, v.told(nil, r.Because)})
+			d.Refusals = append(d.Refusals, refusal{q, v.told(p, r.Because)})
 		}
 	}
 	v.p.Body = d

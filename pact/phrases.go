@@ -103,3 +103,12 @@ func Say(lang, s string) string {
 	}
 	return s
 }
+
+// Style fits a sentence to the pact: who is party to one that is no treaty is no
+// contracting state (締約国).
+func (p *Pact) Style(s string) string {
+	if p == nil || p.Binding == "treaty" {
+		return s
+	}
+	return strings.ReplaceAll(s, "締約国", "当事者")
+}

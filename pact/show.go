@@ -83,7 +83,7 @@ func (p *Pact) Show(lang string) string {
 	fmt.Fprintf(&b, "\n%s\n", t.say("Duties"))
 	for _, deed := range sorted(duties) {
 		for _, d := range duties[deed] {
-			fmt.Fprintf(&b, "  %s %s\n", column(t.say(deed), 40), strings.ReplaceAll(t.say(d), "%s", t.lasting(p.Receipt.Within)))
+			fmt.Fprintf(&b, "  %s %s\n", column(t.say(deed), 40), p.Style(strings.ReplaceAll(t.say(d), "%s", t.lasting(p.Receipt.Within))))
 		}
 	}
 	head := fmt.Sprintf("%s\n%s · %s\n", title, p.ID, p.Text.String()[:16])

@@ -306,3 +306,15 @@ func FuzzSay(f *testing.F) {
 		}
 	})
 }
+
+// TestStyle: in a pact that is no treaty no party is called a contracting state.
+func TestStyle(t *testing.T) {
+	w := newWorld(t, 3)
+	told := ruling.Say("ja", "ask the originator")
+	for i := range w.texts {
+		p := w.texts[i].p
+		if got := p.Style(told); strings.Contains(got, "締約国") != (p.Binding == "treaty") || strings.Contains(got, "提供当事者") == (p.Binding == "treaty") {
+			t.Errorf("%s, %s: %s", p.ID, p.Binding, got)
+		}
+	}
+}
