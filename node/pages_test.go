@@ -115,6 +115,23 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
+	// What authorities owe each other stands on the pact's page.
+	if err := kr.c.Post(t.Context(), "/v1/state", desk.StateAsk{Kind: act.LawNotified, As: "officer", Pact: "kr-jp-2016", To: "JP", Law: &act.LawNotice{Text: "a new act on secrets"}}, &desk.GrantView{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := kr.c.Post(t.Context(), "/v1/state", desk.StateAsk{Kind: act.VisitAsked, As: "officer", Pact: "kr-jp-2016", To: "JP", Visit: &act.Visit{Visitors: []string{"Major A"}, Subject: "radar", Mark: act.Mark{Text: "군사II급비밀"}, From: act.MomentOf(time.Now()), Until: act.MomentOf(time.Now().Add(time.Hour))}}, &desk.GrantView{}); err != nil {
+		t.Fatal(err)
+	}
+	jp.until(t, "they have come", func(tx *ledger.Tx) bool {
+		all, err := jp.Catalogue.Visits(tx)
+		return err == nil && len(all) == 1
+	})
+	open, _ := b.get("/pacts/kr-jp-2016")
+	for _, want := range []string{"法令の変更の通報の確認: a new act on secrets<td>日本国 (JP)", "申請された訪問への回答: radar<td>日本国 (JP)"} {
+		if !strings.Contains(open, want) {
+			t.Errorf("no %q on the pact's page", want)
+		}
+	}
 	body, _ := b.post("/p/"+string(slip.Number), "application/x-www-form-urlencoded", nil)
 	if !strings.Contains(body, "data:image/png;base64,") || !strings.Contains(body, "極秘") {
 		t.Error("the image is not shown with its marks")
