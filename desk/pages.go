@@ -549,7 +549,7 @@ func (s *Server) releasePage(v *visit) (string, error) {
 		return "", err
 	}
 	d.Rests = r.Rests
-	if d.Ruling, err = s.ruled(v, draft.Pact, r.Ruling); err != nil {
+	if d.Ruling, err = s.inWords(v, draft.Pact, r.Ruling); err != nil {
 		return "", err
 	}
 	if send := v.r.FormValue("do") == "send"; !send || content == nil {
@@ -559,19 +559,19 @@ func (s *Server) releasePage(v *visit) (string, error) {
 	slip, err := s.Release.Release(v.r.Context(), draft, content)
 	var refused *release.Refused
 	if errors.As(err, &refused) {
-		d.Ruling, err = s.ruled(v, draft.Pact, refused.Ruling)
+		d.Ruling, err = s.inWords(v, draft.Pact, refused.Ruling)
 		return "release", err
 	}
 	if err != nil {
 		return "", err
 	}
 	d.Sent = slip.Number
-	d.Ruling, err = s.ruled(v, draft.Pact, slip.Ruling)
+	d.Ruling, err = s.inWords(v, draft.Pact, slip.Ruling)
 	return "release", err
 }
 
-// ruled is a ruling under a pact in the language of the page.
-func (s *Server) ruled(v *visit, id act.PactID, r ruling.Ruling) (*ruling.Ruling, error) {
+// inWords is a ruling under a pact in the language of the page.
+func (s *Server) inWords(v *visit, id act.PactID, r ruling.Ruling) (*ruling.Ruling, error) {
 	var p *pact.Pact
 	err := s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) (err error) {
 		p, _, _, err = s.Catalogue.Pact(tx, id, s.Now())

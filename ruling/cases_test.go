@@ -404,8 +404,8 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 		l = l.Apply(e)
 	}
 	for _, e := range events {
-		if e.Kind == act.PactNotice && w.IntN(3) == 0 { // that it came late is told, and decides no ruling
-			l = x.p.Late(l, e.From, e.At, w.party(x), w.from(w.moment()))
+		if e.Kind == act.PactNotice && w.IntN(3) == 0 { // that it came late, or has no effect, is told, and decides no ruling
+			l = x.p.Answered(l, e.From, e.At, w.party(x), pact.Answer{Came: w.from(w.moment()), Void: w.IntN(4) == 0})
 		}
 		if end, ok := x.p.TermEnd(l, e.At.Time); ok && e.Kind == act.PactNotice {
 			w.at(end)

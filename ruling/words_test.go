@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"entente/act"
 	"entente/pact"
 	"entente/ruling"
 )
@@ -152,6 +151,9 @@ func spoken(t *testing.T) map[string]bool {
 				}
 				s.reason(n)
 			case *ast.AssignStmt: // what is put together before it is said
+				if n.Tok == token.ADD_ASSIGN && name(n.Lhs[0]) == "Text" { // what is said further
+					s.tell(&ast.BinaryExpr{X: n.Lhs[0], Op: token.ADD, Y: n.Rhs[0]})
+				}
 				for i, l := range n.Lhs {
 					if x := name(l); i < len(n.Rhs) && (x == "text" || x == "why" || x == "article" || x == "cure") {
 						if _, fixed := n.Rhs[i].(*ast.SelectorExpr); !fixed {
@@ -221,8 +223,8 @@ var english = regexp.MustCompile(`[a-z]{3,}`)
 // TestTold: what drawn rulings say is told in Korean and Japanese, down to what
 // stands in the holes.
 func TestTold(t *testing.T) {
-	w := newWorld(t, 2)
-	asIs := []string{"entente", "pact", "sign", "release", "read", "person", "list", "status", "notify", "review", "approve", "accredit", "assure", "visit", "pigeon", "copy", "electronic", "courier", "hub", "pass", "translate", "extract", "downgrade", "destroy", "with", "pacts", "show", "unheard", "eat"}
+	w := newWorld(2)
+	asIs := []string{"entente", "pact", "sign", "release", "read", "person", "list", "status", "notify", "review", "approve", "accredit", "assure", "visit", "pigeon", "copy", "electronic", "courier", "hub", "pass", "translate", "extract", "downgrade", "destroy", "with", "pacts", "show", "unheard", "eat", "sing", "unknown", "act"}
 	told := map[string]bool{}
 	tell := func(kind, s string) {
 		t.Helper()
@@ -236,7 +238,7 @@ func TestTold(t *testing.T) {
 				t.Errorf("the %s %q is told in %s as %q", kind, s, lang, got)
 			}
 			for _, word := range english.FindAllString(got, -1) {
-				if !slices.Contains(asIs, word) {
+				if named := strings.HasPrefix(s, "it widens ") || strings.HasPrefix(s, "it implements "); !named && !slices.Contains(asIs, word) { // a pact's name, and a term as 'pact diff' tells it
 					t.Errorf("the %s %q is told in %s as %q", kind, s, lang, got)
 				}
 			}
@@ -245,18 +247,11 @@ func TestTold(t *testing.T) {
 			t.Errorf("the %s %q is told in English as %q", kind, s, got)
 		}
 	}
-	for range 1500 {
-		x := &w.texts[w.IntN(len(w.texts))]
+	for range 400 {
+		x := w.text()
 		l, _ := w.life(x)
-		m := w.manifest(x)
-		own := w.party(x)
-		release := ruling.ReleaseFacts{Pact: x.p, Life: l, Own: own, Manifest: m, Officer: w.person(x, own), Channel: often(w, "electronic", "pigeon"), Now: w.now(), Consents: w.consents(x, m), Drafter: often(w, "", "kim"),
-			Sources: []ruling.Source{{Pact: x.p, Manifest: w.manifest(x), Mark: w.mark(x, own), On: epoch, How: oneOf(w, "translation", "excerpt", "answer")}}, Hub: ruling.Hub{Party: "ZZ", Reads: true}, Blocked: "entry 7 (pact.unheard-of) must be understood, and this version does not: upgrade it"}
-		read := w.reading(x, l)
-		do := ruling.DoFacts{ReadFacts: read, Deed: oneOf(w, "pass-on", "copy", "translate", "extract", "show", "review", "downgrade", "destroy", "eat"), Recipient: "ZZ", Mark: w.mark(x, own), Method: "prayer"}
-		step := ruling.PactFacts{Pact: x.p, Life: l, Own: own, Step: oneOf(w, act.PactInitialled, act.PactApproved, act.PactSigned, act.PactNotified, act.PactCancelled, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactRead), Person: release.Officer, Now: release.Now}
-		accept := ruling.AcceptFacts{Pact: x.p, Life: l, Own: own, From: m.Originator, Manifest: m, Channel: "pigeon", Now: release.Now, NumberUsed: true}
-		for _, r := range []ruling.Ruling{ruling.Release(&release), ruling.Read(&read), ruling.Do(&do), ruling.Pact(step), ruling.Accept(&accept), ruling.Release(&ruling.ReleaseFacts{})} {
+		for _, r := range []ruling.Ruling{ruling.Release(w.release(x, l)), ruling.Accept(w.accept(x, l)), ruling.Read(w.reading(x, l)), ruling.Visit(w.visit(x, l)), ruling.Release(&ruling.ReleaseFacts{}),
+			ruling.Do(w.deed(x, l, oneOf(w, "pass-on", "copy", "translate", "extract", "show", "review", "downgrade", "destroy", "sing"))), ruling.Pact(*w.step(x, l, oneOf(w, steps...)))} {
 			for _, b := range r.Because {
 				if !r.Allowed { // an article's title is the text's own
 					tell("reason", b.Text)
@@ -269,7 +264,7 @@ func TestTold(t *testing.T) {
 			}
 		}
 	}
-	if len(told) < 200 {
+	if len(told) < 150 {
 		t.Errorf("only %d sentences were told", len(told))
 	}
 }
@@ -309,10 +304,9 @@ func FuzzSay(f *testing.F) {
 
 // TestStyle: in a pact that is no treaty no party is called a contracting state.
 func TestStyle(t *testing.T) {
-	w := newWorld(t, 3)
 	told := ruling.Say("ja", "ask the originator")
-	for i := range w.texts {
-		p := w.texts[i].p
+	for _, x := range texts() {
+		p := x.p
 		if got := p.Style(told); strings.Contains(got, "締約国") != (p.Binding == "treaty") || strings.Contains(got, "提供当事者") == (p.Binding == "treaty") {
 			t.Errorf("%s, %s: %s", p.ID, p.Binding, got)
 		}
