@@ -343,6 +343,7 @@ type whyCmd struct {
 	Visitor   string   `help:"To whom it is shown."`
 	Channel   string   `help:"By which a release came that is accepted." default:"electronic"`
 	At        string   `help:"As the house stood at this moment, 2016-12-16T09:00:00+09:00, or just before this entry of the ledger, 57."`
+	Lang      string   `help:"Tell reasons, cures and duties in en, ko or ja." enum:"en,ko,ja" default:"en"`
 }
 
 // ask puts the question.
@@ -382,6 +383,7 @@ func (c *whyCmd) Run(a *app) error {
 	}
 	var v whyAnswer
 	return a.steps("/v1/why", q, &v, "entries", func(w io.Writer) {
+		v.in(c.Lang)
 		if c.Deed == "" && c.Purpose == "" {
 			v.tell(w)
 		}
@@ -432,6 +434,24 @@ type whyAnswer struct {
 		} `json:"act"`
 	} `json:"entries"`
 	Ruling *desk.RuleView `json:"ruling,omitempty"`
+}
+
+// in tells what was said in English, and is so signed, in a language.
+func (v *whyAnswer) in(lang string) {
+	told := func(all []act.Reason) {
+		for i := range all {
+			all[i] = ruling.In(lang, all[i])
+		}
+	}
+	for i := range v.Entries {
+		told(v.Entries[i].Act.Body.Because)
+	}
+	if v.Ruling != nil {
+		told(v.Ruling.Because)
+		for i := range v.Ruling.Duties {
+			v.Ruling.Duties[i] = ruling.Say(lang, v.Ruling.Duties[i])
+		}
+	}
 }
 
 // tell says what happened to the product.
