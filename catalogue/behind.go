@@ -75,7 +75,9 @@ func (c *Catalogue) made(tx *ledger.Tx, b Basis, e ledger.Entry) (state string, 
 	case act.Receipt:
 		return "", ours && here(x.Number)
 	case act.Refusal:
-		return "", ours && x.Kind == act.ProductReleased && here(x.Number) || under && b.Life && x.Kind == act.PactNotice
+		i, known, err := tx.Find(x.Act)
+		first := err == nil && known && here(x.Number) && i == b.Products[x.Number] // and not another under its number
+		return "", ours && x.Kind == act.ProductReleased && first || under && b.Life && x.Kind == act.PactNotice
 	case act.Reclassification:
 		return "mark of " + string(x.Number), here(x.Number) && a.From == x.Number.Party()
 	case act.Review:

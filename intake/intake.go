@@ -275,7 +275,7 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 	if err != nil {
 		return r, on, err
 	}
-	on = catalogue.Basis{Pact: a.Pact, Text: b.Text, Life: true, Products: map[act.Number]int64{b.Manifest.Number: index}, Partners: []act.Party{from}, Officer: a.By, Channel: channel}
+	on = catalogue.Basis{Pact: a.Pact, Text: b.Text, Life: true, Partners: []act.Party{from}, Officer: a.By, Channel: channel}
 	if !ok {
 		p = nil
 	}
@@ -298,6 +298,9 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 		if k.Purpose == b.Manifest.Purpose && slices.Contains(b.Manifest.Recipients, k.Recipient) {
 			on.Acts = append(on.Acts, k.Act)
 		}
+	}
+	if had && known.From != "" && known.Entry != index {
+		on.Products = map[act.Number]int64{b.Manifest.Number: known.Entry} // which used the number
 	}
 	accredited, err := o.Catalogue.Accredited(tx)
 	if err != nil {

@@ -370,7 +370,7 @@ func TestRestsMoving(t *testing.T) {
 	if !w.Ruling.Allowed {
 		t.Errorf("the acceptance, now: %v", w.Ruling)
 	}
-	same("the acceptance, now", w.Ruling.Rests, append(slices.Clone(accept), act.ProductReleased, act.ProductReceived))
+	same("the acceptance, now", w.Ruling.Rests, append(slices.Clone(accept), act.ProductReleased)) // which spends the approval
 }
 
 // TestPastBounds: a question about the past is bounded, ends with who asked it, and one
