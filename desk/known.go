@@ -120,6 +120,18 @@ func (s *Server) enrollable(r *http.Request, p act.Person) error {
 	return oneOf(p.Clearance, "marking of "+string(s.Card.Party), s.ours(all), s.marks(s.Now()))
 }
 
+// accreditable asks that an accreditation is for a channel and a mark of pacts of ours.
+func (s *Server) accreditable(r *http.Request, a *act.Accreditation) error {
+	all, err := s.texts(r)
+	if err != nil {
+		return err
+	}
+	if err := oneOf(a.Channel, "channel of a pact of ours", s.ours(all), channels); err != nil {
+		return err
+	}
+	return oneOf(a.Mark.Text, "marking of "+string(s.Card.Party), s.ours(all), s.marks(s.Now()))
+}
+
 // marked asks that a mark of ours is one of the pact's.
 func (s *Server) marked(r *http.Request, id act.PactID, m act.Mark) error {
 	all, err := s.texts(r)

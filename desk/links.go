@@ -155,17 +155,9 @@ func (s *Server) house(r *http.Request) (any, error) {
 	case a.Kind == act.PartnerResumed:
 		d, err = s.Chancery.Resume(r.Context(), a.Party, a.Reason, a.As)
 	case a.Kind == act.SystemAccredited && a.Accreditation != nil:
-		all, err := s.texts(r)
-		if err != nil {
-			return nil, err
+		if err = s.accreditable(r, a.Accreditation); err == nil {
+			d, err = s.Chancery.Accredit(r.Context(), *a.Accreditation, a.As)
 		}
-		if err := oneOf(a.Accreditation.Channel, "channel of a pact of ours", s.ours(all), channels); err != nil {
-			return nil, err
-		}
-		if err := oneOf(a.Accreditation.Mark.Text, "marking of "+string(s.Card.Party), s.ours(all), s.marks(s.Now())); err != nil {
-			return nil, err
-		}
-		d, err = s.Chancery.Accredit(r.Context(), *a.Accreditation, a.As)
 	default:
 		return nil, invalid("nothing is stated about the house")
 	}
