@@ -109,17 +109,20 @@ func (s *slow) ruled(facts any) *verdict {
 }
 
 // TestSlow compares the two evaluators on drawn cases: 100,000, or as many as
-// ENTENTE_CASES says. The cases must reach: each deed allowed and refused, each
+// ENTENTE_CASES says, from the seed 1 or ENTENTE_SEED. The cases must reach: each deed allowed and refused, each
 // rule kept and broken, each clause cited, each duty, mark and second person.
 func TestSlow(t *testing.T) {
-	cases := 100_000
-	if n, err := strconv.Atoi(os.Getenv("ENTENTE_CASES")); err == nil {
-		cases = n
+	set := func(name string, otherwise int) int {
+		if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+			return n
+		}
+		return otherwise
 	}
+	cases := set("ENTENTE_CASES", 100_000)
 	if testing.Short() {
 		cases = 5000
 	}
-	w := newWorld(1)
+	w := newWorld(uint64(set("ENTENTE_SEED", 1)))
 	allowed, refused, duties, marks, seconds := tally{}, tally{}, tally{}, tally{}, tally{}
 	asked, failed := tally{}, tally{}
 	for i := range cases {

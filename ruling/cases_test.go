@@ -614,7 +614,7 @@ func (w *world) release(x *text, l pact.Life) *ruling.ReleaseFacts {
 	}
 	f.Accredited = w.accreditations(x, m.Originator, f.Channel)
 	_, standing := x.p.Cite(pact.StandingAuthority)
-	if w.IntN(5) == 0 && (standing || !w.careful) {
+	if standing && w.IntN(2) == 0 || !w.careful && w.IntN(5) == 0 {
 		f.Mandate = &product.Mandate{Mandate: act.Mandate{Pact: often(w, x.p.ID, "another"), Kind: often(w, m.Kind, "rumour"), Subject: often(w, m.Subject, "fish"), Purpose: often(w, m.Purpose, "gain"), Mark: oneOf(w, w.highest(x, m.Originator), w.mark(x, m.Originator)), Until: w.until()},
 			By: oneOf(w, "kim@", "lee@") + string(m.Originator), Given: w.since(), Withdrawn: often(w, false, true)}
 	}
@@ -671,7 +671,7 @@ func (w *world) reading(x *text, l pact.Life) *ruling.ReadFacts {
 	}
 	f.Person = w.person(x, f.Own)
 	f.Custody = product.Custody{Received: often(w, map[act.Party]product.Receipt{f.Own: {}}, nil)}
-	if w.IntN(10) == 0 {
+	if w.IntN(10) == 0 || m.Review != nil && w.IntN(2) == 0 {
 		at := w.at(oneOf(w, epoch.AddDate(5, 0, 0), w.moment()))
 		f.Custody.Reviewed = &at
 	}
