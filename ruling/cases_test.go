@@ -480,8 +480,8 @@ func (w *world) manifest(x *text) act.Manifest {
 			m.Lineage = append(m.Lineage, act.Lineage{Of: w.number(m.Origins[w.IntN(len(m.Origins))]), How: "excerpt"})
 		}
 	}
-	if w.IntN(6) == 0 {
-		m.Caveats = []string{"no copy"}
+	if w.IntN(5) == 0 {
+		m.Caveats = oneOf(w, []string{"no copy"}, []string{"eyes only"}, []string{"eyes only", "no copy"})
 	}
 	return m
 }
