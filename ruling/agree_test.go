@@ -149,7 +149,9 @@ func TestSlow(t *testing.T) {
 		} else {
 			refused[deed]++
 		}
-		w.aside(t, x)
+		if i%4 == 0 {
+			w.aside(t, x)
+		}
 	}
 	t.Logf("%d cases, %d pacts; allowed %v; refused %v; marks %v; second person %v; %d duties, %d rules", cases, len(texts()), allowed, refused, marks, seconds, len(duties), len(asked))
 	if testing.Short() {

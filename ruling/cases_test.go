@@ -391,6 +391,9 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 				at = end.Add(time.Duration(w.IntN(3)-1) * time.Millisecond)
 				w.at(end)
 			}
+			if start, ok := x.p.Since(begun); ok && w.IntN(8) == 0 {
+				at = start.Add(time.Duration(w.IntN(3)-1) * time.Millisecond)
+			}
 			a := act.Act{Kind: k, From: q, At: w.from(at), Body: act.Step{}}
 			if k == act.PactRead {
 				a.Body = act.Interpretation{Phase: oneOf(w, "terminated", "terminated", "in-force", "notice-suspended")}

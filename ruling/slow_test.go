@@ -20,6 +20,8 @@ type slow struct {
 	doc    map[string]any
 	keeps  map[string]string // clause: the article that keeps it
 	zone   *time.Location
+	lists  map[string][]map[string]any // as they were read once
+	dates  map[string]time.Time
 	events []act.Act
 	asked  tally // of each rule, how often it was asked; nil: not counted
 	failed tally
@@ -96,10 +98,15 @@ func words(v any) (all []string) {
 func (s *slow) list(path string) []string { return words(s.get(path)) }
 
 func (s *slow) maps(path string) (all []map[string]any) {
+	all, known := s.lists[path]
+	if known {
+		return all
+	}
 	l, _ := s.get(path).([]any)
 	for _, v := range l {
 		all = append(all, v.(map[string]any))
 	}
+	s.lists[path] = all
 	return all
 }
 
@@ -123,7 +130,7 @@ func (s *slow) party(q act.Party) bool { return in(string(q), s.ids("parties")) 
 
 // read prepares a text: who keeps which clause, and where its days begin.
 func (s *slow) read() {
-	s.keeps, s.zone = map[string]string{}, time.UTC
+	s.keeps, s.zone, s.lists, s.dates = map[string]string{}, time.UTC, map[string][]map[string]any{}, map[string]time.Time{}
 	for _, a := range s.maps("articles") {
 		for _, c := range words(a["clauses"]) {
 			s.keeps[c] = fmt.Sprintf("Article %d", a["number"])
@@ -146,15 +153,18 @@ func (s *slow) article(clause string) string {
 	return "house rule"
 }
 
+// date is the first instant of a day that the text names.
 func (s *slow) date(v any) (time.Time, bool) {
-	switch x := v.(type) {
-	case time.Time:
-		return time.Date(x.Year(), x.Month(), x.Day(), 0, 0, 0, 0, s.zone), true
-	case string:
-		t, err := time.ParseInLocation("2006-01-02", x, s.zone)
-		return t, err == nil
+	day, given := v.(string)
+	if !given {
+		return time.Time{}, false
 	}
-	return time.Time{}, false
+	t, known := s.dates[day]
+	if !known {
+		t, _ = time.ParseInLocation("2006-01-02", day, s.zone)
+		s.dates[day] = t
+	}
+	return t, true
 }
 
 // row is the line of the table by which a mark has a rank on a day.
