@@ -14,7 +14,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -133,7 +132,7 @@ func (s *simulator) worlds(out io.Writer, seeds, from uint64, jobs int, history 
 	began := time.Now()
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	all, failures, done := sim.Reach{}, []string{}, uint64(0)
+	all, failures, done := sim.Reach{}, 0, uint64(0)
 	next := make(chan uint64)
 	size := min(chunk, (seeds+uint64(jobs)-1)/uint64(jobs))
 	for range jobs {
@@ -150,13 +149,14 @@ func (s *simulator) worlds(out io.Writer, seeds, from uint64, jobs int, history 
 				if history {
 					_, _ = out.Write(b)
 				}
-				if err != nil {
-					failures = append(failures, string(b))
+				if err != nil { // said at once: a long run may be ended before its end
+					failures++
+					fmt.Fprintf(out, "%s\n", bytes.TrimSpace(b))
 				}
 				all.Add(read(file))
 				if done += n; seeds > chunk && done < seeds {
 					rate := float64(done) / time.Since(began).Seconds()
-					fmt.Fprintf(s.progress, "%d of %d worlds, %.1f a second, %d processes found a failure, %v to go\n", done, seeds, rate, len(failures),
+					fmt.Fprintf(s.progress, "%d of %d worlds, %.1f a second, %d processes found a failure, %v to go\n", done, seeds, rate, failures,
 						time.Duration(float64(seeds-done)/rate*float64(time.Second)).Round(time.Second))
 				}
 				mu.Unlock()
@@ -165,7 +165,7 @@ func (s *simulator) worlds(out io.Writer, seeds, from uint64, jobs int, history 
 	}
 	for first := from; first < from+seeds; first += size {
 		mu.Lock()
-		enough := len(failures) >= most
+		enough := failures >= most
 		mu.Unlock()
 		if enough {
 			break
@@ -174,8 +174,8 @@ func (s *simulator) worlds(out io.Writer, seeds, from uint64, jobs int, history 
 	}
 	close(next)
 	wg.Wait()
-	if len(failures) > 0 {
-		return errors.New(strings.Join(failures, "\n"))
+	if failures > 0 {
+		return fmt.Errorf("%d of the processes found a world that fails, in %d worlds", failures, done)
 	}
 	for _, k := range sim.Sorted(all) {
 		fmt.Fprintf(out, "%9d  %s\n", all[k], k)

@@ -44,7 +44,7 @@ func init() {
 		{"person", 4, nil, (*World).doPerson},
 		{"letter", 3, nil, (*World).doLetter},
 		{"wait", 10, nil, (*World).doWait},
-		{"clock", 3, nil, (*World).doClock},
+		{"clock", 4, nil, (*World).doClock},
 		{"fault", 12, nil, (*World).doFault},
 		{"crash", 4, nil, (*World).doCrash},
 		{"start", 16, nil, (*World).doStart},
@@ -531,11 +531,14 @@ func (w *World) doDeed() string {
 	if len(all) == 0 {
 		return "nothing is here"
 	}
-	cu, _ := w.consented(s, pick(w.rnd, all...), "copy")
+	cu, given := w.consented(s, pick(w.rnd, all...), "copy")
 	d := reading.Deed{Deed: pick(w.rnd, "copy", "copy", "copy", "destroy", "downgrade", "downgrade")}
+	if given != nil && w.rnd.IntN(4) > 0 {
+		d.Deed = "copy"
+	}
 	switch d.Deed {
 	case "copy":
-		d.As, d.Holder, d.Reason, d.Purpose = pick(w.rnd, "analyst", "junior"), "desk 1", "work", cu.Manifest.Purpose
+		d.As, d.Holder, d.Reason, d.Purpose = pick(w.rnd, "analyst", "analyst", "analyst", "junior"), "desk 1", "work", cu.Manifest.Purpose
 	case "destroy":
 		if cu.Manifest.Originator == s.party && len(cu.Received)+len(cu.Refused) < len(cu.Manifest.Recipients) {
 			return "it is on its way" // a known gap: see docs/reliability.md

@@ -62,25 +62,38 @@ func (w *World) doPact() string {
 	return fmt.Sprint(s, " ", what, " of ", t.name, ": ", text(err))
 }
 
-// doAmend takes the next step towards the amended text.
+// doAmend has one of the two take the next step towards the amended text, and mostly tell it.
 func (w *World) doAmend() string {
-	s := w.running()
-	if s == nil || !amended.has(s.party) {
-		return text(errNobody)
+	var open []*Side
+	for _, s := range w.sides[:2] {
+		r := s.view.rows[amended.sum]
+		if s.up() && (r == nil || r.notified[s.party].IsZero()) {
+			open = append(open, s)
+		}
 	}
+	if len(open) == 0 {
+		return "nobody has a step to take"
+	}
+	s := pick(w.rnd, open...)
 	if s.view.rules(pactID, s.now()) == nil {
 		return "there is nothing to amend yet"
 	}
-	r := s.view.rows[amended.sum]
-	if r == nil {
-		_, err := s.n.Chancery.Propose(w.ctx, amended.bytes, "officer")
-		return fmt.Sprint(s, " proposes an amendment: ", text(err))
-	}
-	k := act.PactSigned
-	if _, signed := r.signed[s.party]; signed {
+	var err error
+	k := act.PactProposed
+	switch r := s.view.rows[amended.sum]; {
+	case r == nil:
+		_, err = s.n.Chancery.Propose(w.ctx, amended.bytes, "officer")
+	case r.signed[s.party].IsZero():
+		k = act.PactSigned
+		err = s.n.Chancery.Step(w.ctx, k, pactID, amended.sum, "", "officer")
+	default:
 		k = act.PactNotified
+		err = s.n.Chancery.Step(w.ctx, k, pactID, amended.sum, "", "officer")
 	}
-	return fmt.Sprint(s, " takes the step ", k, " of the amendment: ", text(s.n.Chancery.Step(w.ctx, k, pactID, amended.sum, "", "officer")))
+	if l, no := w.linked(w.sides[0], w.sides[1]); no == nil && w.rnd.IntN(3) > 0 {
+		_ = w.exchange(l, 5)
+	}
+	return fmt.Sprint(s, " takes the step ", k, " of the amendment: ", text(err))
 }
 
 // doMandate gives or takes back a standing authority.
