@@ -10,6 +10,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/internal/memory"
 	"entente/ledger"
 	"entente/pact"
 	"entente/product"
@@ -132,13 +133,7 @@ func (w *World) settleHub() {
 // copy whose ledger the partner holds goes on, the newest one if any may.
 func (w *World) settleCopies() {
 	n := len(w.parties)
-	if a, b := w.sides[0], w.sides[1]; a.newest != nil && b.newest != nil {
-		for _, s := range w.sides[:2] { // both were restored: what either has seen may be in the other's newest copy alone
-			s.stop()
-			s.put(s.newest)
-			s.newest = nil
-		}
-	}
+	w.settleBoth()
 	for _, s := range w.sides {
 		if s.doubt { // people call back what a copy had sent that may not go on
 			w.pouch, w.media = pouch{}, nil
@@ -148,11 +143,7 @@ func (w *World) settleCopies() {
 		if !s.doubt {
 			continue
 		}
-		var held act.Head
-		o := w.sides[1-s.index()]
-		if err := read(o.disk, func(tx *ledger.Tx) error { p, err := tx.Peer(s.party); held = p.Head; return err }); err != nil {
-			w.fail(30, "%v", err)
-		}
+		held := headOf(w.sides[1-s.index()].disk, s.party)
 		s.doubt = false
 		for _, c := range w.sides[n:] {
 			if c.party == s.party && !s.view.leads(held) && c.view.leads(held) {
@@ -181,6 +172,37 @@ func (w *World) settleCopies() {
 	}
 	w.sides = w.sides[:n]
 	w.conveys = map[string]act.Digest{}
+}
+
+// settleBoth puts the newest copies back where both sides were restored: what either has seen may
+// be in the other's newest copy alone. One goes on as it is where the other's newest copy has
+// seen that it did.
+func (w *World) settleBoth() {
+	a, b := w.sides[0], w.sides[1]
+	if a.newest == nil || b.newest == nil {
+		return
+	}
+	now := [2]*saved{a.save(), b.save()}
+	for _, x := range [][2]*saved{{a.newest, b.newest}, {a.newest, now[1]}, {now[0], b.newest}} {
+		if x[0].view.leads(headOf(x[1].disk, a.party)) && x[1].view.leads(headOf(x[0].disk, b.party)) {
+			for i, s := range w.sides[:2] {
+				s.stop()
+				s.put(x[i])
+			}
+			break
+		}
+	}
+	a.newest, b.newest = nil, nil
+}
+
+// headOf is the head of a party's ledger that a disk holds.
+func headOf(d *memory.Disk, p act.Party) (h act.Head) {
+	_ = read(d, func(tx *ledger.Tx) error {
+		peer, err := tx.Peer(p)
+		h = peer.Head
+		return err
+	})
+	return h
 }
 
 // evident checks that the evidence of a dispute convicts before a third person.
