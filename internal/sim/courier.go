@@ -233,12 +233,10 @@ func (w *World) doMedium() string {
 		})
 	case "another's chain of hands":
 		o := pick(w.rnd, w.media...)
-		if sameList(o.dir, m.dir) {
-			return "there is no other"
-		}
+		own, _ := os.ReadFile(filepath.Join(m.dir, "HANDOVERS"))
 		b, err := os.ReadFile(filepath.Join(o.dir, "HANDOVERS"))
-		if err != nil {
-			return text(err)
+		if err != nil || bytes.Equal(own, b) || sameList(o.dir, m.dir) {
+			return "there is no other"
 		}
 		alter(filepath.Join(c.dir, "HANDOVERS"), func([]byte) []byte { return b })
 	case "to the wrong side":

@@ -18,6 +18,7 @@ import (
 	"entente/reading"
 	"entente/release"
 	"entente/seal"
+	"entente/vault"
 )
 
 // ops are all that can happen, in the order that seeds know.
@@ -542,6 +543,9 @@ func (w *World) doDeed() string {
 	case "destroy":
 		if cu.Manifest.Originator == s.party && len(cu.Received)+len(cu.Refused) < len(cu.Manifest.Recipients) {
 			return "it is on its way" // a known gap: see docs/reliability.md
+		}
+		if cu.Seal.Size > vault.Inline && w.rnd.IntN(2) == 0 { // the bytes stay behind
+			s.armed = append(s.armed, fault{memory.Remove, 0, pick(w.rnd, errPower, errDisk)})
 		}
 		d.As, d.Method = pick(w.rnd, "registrar", "registrar", "analyst"), pick(w.rnd, "burn", "burn", "erase", "shred", "eat")
 	case "downgrade":

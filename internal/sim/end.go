@@ -29,6 +29,9 @@ func (w *World) heal() {
 		}
 	}
 	w.cut, w.links = [3]bool{}, [3]*link{}
+	for _, s := range w.sides { // a medium of a copy that does not go on, and whose clock was ahead, makes its successors old until then
+		w.now = later(w.now, s.view.last.Add(time.Hour))
+	}
 	w.settleCopies()
 	all := w.sides[:len(w.parties)]
 	for _, s := range all {
@@ -108,6 +111,42 @@ func (w *World) settleHub() {
 			}
 		}
 	}
+	w.carryOn()
+	if w.waitNoLonger() {
+		w.carryOn()
+	}
+	for _, s := range w.sides[:2] {
+		if l := s.n.Carriage.Post.States()[s.neighbour()]; s.view.via[s.neighbour()] != "" && !l.Unanswered.IsZero() {
+			w.fail(21, "%s still waits for an answer to what it wrote: %s", s, l.Trouble)
+		}
+	}
+	w.sealed(us)
+}
+
+// waitNoLonger lets the time pass for which a release waits for an approval that it names.
+func (w *World) waitNoLonger() (some bool) {
+	for _, s := range w.sides {
+		w.look(s)
+		for _, p := range s.view.products {
+			some = some || p.waits && !p.refused[s.party]
+		}
+	}
+	if !some {
+		return false
+	}
+	w.hit("recovery: an approval that does not come is waited for no longer")
+	w.now = w.now.Add(73 * time.Hour)
+	for _, s := range w.sides {
+		if err := s.n.Intake.Overdue(w.ctx); err != nil {
+			w.fail(21, "%s: %v", s, err)
+		}
+	}
+	return true
+}
+
+// carryOn carries by the hub and by links until nothing is said for a while.
+func (w *World) carryOn() {
+	us, a, b := w.hub(), w.sides[0], w.sides[1]
 	for idle, rounds := 0, 0; idle < 8 && rounds < 200 && w.failed == nil; rounds++ {
 		before := w.sizes()
 		for _, x := range [4][2]*Side{{a, us}, {us, b}, {b, us}, {us, a}} {
@@ -121,12 +160,6 @@ func (w *World) settleHub() {
 			idle = 0
 		}
 	}
-	for _, s := range w.sides[:2] {
-		if l := s.n.Carriage.Post.States()[s.neighbour()]; s.view.via[s.neighbour()] != "" && !l.Unanswered.IsZero() {
-			w.fail(21, "%s still waits for an answer to what it wrote: %s", s, l.Trouble)
-		}
-	}
-	w.sealed(us)
 }
 
 // settleCopies does what people do when a folder was restored or run twice: the
@@ -302,6 +335,11 @@ func (w *World) arrived(from, to *Side) {
 // was released; and that what was destroyed is gone.
 func (w *World) readings(s *Side) {
 	held := w.held(s, func(cu product.Custody) bool { return cu.From != "" })
+	for _, cu := range held {
+		if p := s.view.products[cu.Manifest.Number]; p != nil && p.destroyed && s.keeps(cu.Seal.Vault) {
+			w.fail(16, "%s keeps %s after its destruction", s, cu.Manifest.Number)
+		}
+	}
 	_ = w.person(s, "analyst", false, false)
 	for len(held) > 5 { // a sample: opening is dear
 		i := w.rnd.IntN(len(held))
@@ -313,9 +351,6 @@ func (w *World) readings(s *Side) {
 		if p == nil {
 			w.fail(28, "%s lists %s, which no entry released", s, n)
 			return
-		}
-		if p.destroyed && s.keeps(cu.Seal.Vault) {
-			w.fail(16, "%s keeps %s after its destruction", s, n)
 		}
 		o, err := s.n.Reading.Open(w.ctx, n, "analyst", cu.Manifest.Purpose)
 		may := !p.destroyed && (p.from == s.party || p.received == 1 && !p.refused[s.party])

@@ -298,7 +298,7 @@ func (w *World) doPassOn() string {
 	m := &p.body.Manifest
 	o := w.sides[slices.Index(w.parties, m.Originator)]
 	to := o.neighbour()
-	if !us.view.granted(o.party, "pass-on", to, m.Purpose, us.now(), m) && w.rnd.IntN(4) > 0 {
+	if !us.view.granted(us.party, o.party, "pass-on", to, m.Purpose, us.now(), m) && w.rnd.IntN(4) > 0 {
 		if !o.up() {
 			return fmt.Sprint(o, " is down")
 		}

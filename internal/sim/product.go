@@ -56,7 +56,7 @@ func (v *view) allowed(a act.Act, b act.Release, channel string) string {
 			return "it may not go to " + string(to) + " by the channel " + how
 		}
 		for _, o := range m.Origins {
-			if o != a.From && o != to && !v.granted(o, "pass-on", to, m.Purpose, a.At.Time, &m) {
+			if o != a.From && o != to && !v.granted(a.From, o, "pass-on", to, m.Purpose, a.At.Time, &m) {
 				return "it holds information of " + string(o) + ", which did not approve that it goes to " + string(to)
 			}
 		}
@@ -141,7 +141,7 @@ func (w *World) enterProduct(s *Side, v *view, e ledger.Entry, channel string) {
 			w.uses(s, v, p, a, b.Person, b.Purpose, b.Consents, "opened", n)
 			w.spent(s, v, a, b.Consents, p, "purpose")
 		} else {
-			v.count(b.Consents)
+			v.count(a, b.Consents)
 		}
 	case act.Showing:
 		w.uses(s, v, p, a, b.Person, p.body.Manifest.Purpose, nil, "showed", n)
@@ -163,7 +163,7 @@ func (w *World) enterRelease(s *Side, v *view, e ledger.Entry, p *seen, b act.Re
 	if own {
 		w.spent(s, v, a, b.Consents, &seen{body: b}, "release")
 	} else {
-		v.count(b.Consents)
+		v.count(a, b.Consents)
 	}
 	if p.from != "" || !strings.HasPrefix(string(n), string(a.From)+"-") {
 		return // the first release under a number stands, and nobody takes another's numbers
@@ -173,7 +173,7 @@ func (w *World) enterRelease(s *Side, v *view, e ledger.Entry, p *seen, b act.Re
 	} else {
 		w.releasedBy(s, v, a, b, why)
 	}
-	p.release, p.from, p.body, p.mark = e.Digest, a.From, b, b.Manifest.Mark
+	p.release, p.from, p.body, p.mark, p.act = e.Digest, a.From, b, b.Manifest.Mark, a
 }
 
 // releasedBy checks a release of our own.
@@ -324,7 +324,7 @@ func (w *World) spent(s *Side, v *view, a act.Act, all []act.Digest, p *seen, de
 	m := &p.body.Manifest
 	for _, d := range all {
 		c := v.consents[d]
-		if c == nil || c.by == v.own || !c.about(m) {
+		if c == nil || c.by == v.own || !slices.Contains(c.to, v.own) || !c.about(m) {
 			w.fail(6, "%s used an approval of %s that the originator did not give", s, m.Number)
 			continue
 		}
@@ -333,15 +333,6 @@ func (w *World) spent(s *Side, v *view, a act.Act, all []act.Digest, p *seen, de
 			w.fail(6, "%s used an approval of %s for the %d. time of %d, withdrawn %v, until %s", s, m.Number, c.used, c.Uses, c.withdrawn, c.Until)
 		}
 		w.hit("people: an approval is spent on " + deed)
-	}
-}
-
-// count counts the approvals that a partner says it used up.
-func (v *view) count(all []act.Digest) {
-	for _, d := range all {
-		if c := v.consents[d]; c != nil {
-			c.used++
-		}
 	}
 }
 

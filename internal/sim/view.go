@@ -35,6 +35,7 @@ type view struct {
 	blocked  map[act.PactID]bool
 	products map[act.Number]*seen
 	consents map[act.Digest]*consent
+	before   map[act.Digest][]act.Act // acts that use an approval which is not here
 	mandates map[act.Digest]*mandate
 	visits   map[act.Digest]*visit
 	disputed map[act.Party]bool
@@ -49,6 +50,8 @@ type seen struct {
 	body      act.Release
 	mark      act.Mark
 	ok        string             // why it may not be received; empty: it may
+	act       act.Act            // its release
+	waits     bool               // here, for an approval that it names
 	received  int                // receipts of ours
 	home      map[act.Party]int  // receipts of partners
 	refused   map[act.Party]bool // by us, or by partners
@@ -59,6 +62,7 @@ type seen struct {
 type consent struct {
 	act.Consent
 	by        act.Party
+	to        []act.Party
 	given     time.Time
 	used      int
 	withdrawn bool
@@ -81,7 +85,7 @@ type visit struct {
 
 func newView(own act.Party) *view {
 	return &view{own: own, from: map[act.Party][]act.Digest{}, to: map[act.Party][]act.Digest{}, persons: map[string]act.Person{}, notified: map[act.Party]map[string]string{}, via: map[act.Party]act.Party{},
-		rows: map[act.Sum]*row{}, early: map[act.Sum][]act.Act{}, blocked: map[act.PactID]bool{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, mandates: map[act.Digest]*mandate{}, visits: map[act.Digest]*visit{},
+		rows: map[act.Sum]*row{}, early: map[act.Sum][]act.Act{}, blocked: map[act.PactID]bool{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, before: map[act.Digest][]act.Act{}, mandates: map[act.Digest]*mandate{}, visits: map[act.Digest]*visit{},
 		disputed: map[act.Party]bool{}, owed: map[act.Digest]string{}, refused: map[act.Digest]bool{}, taken: map[string]bool{}}
 }
 
@@ -91,7 +95,7 @@ func (v *view) size() int64 { return int64(len(v.acts)) }
 func (v *view) clone() *view {
 	c := *v
 	c.acts, c.sums, c.hashes = slices.Clip(v.acts), slices.Clip(v.sums), slices.Clip(v.hashes)
-	c.from, c.to, c.early = clipped(v.from), clipped(v.to), clipped(v.early)
+	c.from, c.to, c.early, c.before = clipped(v.from), clipped(v.to), clipped(v.early), clipped(v.before)
 	c.persons, c.owed, c.refused, c.taken = maps.Clone(v.persons), maps.Clone(v.owed), maps.Clone(v.refused), maps.Clone(v.taken)
 	c.via, c.blocked, c.disputed = maps.Clone(v.via), maps.Clone(v.blocked), maps.Clone(v.disputed)
 	c.notified = map[act.Party]map[string]string{}
@@ -297,7 +301,13 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 		v.stepped(a)
 	case act.Consent:
 		w.signed(s, v, a, act.Releasing)
-		v.consents[e.Digest] = &consent{Consent: b, by: a.From, given: a.At.Time}
+		c := &consent{Consent: b, by: a.From, to: a.To, given: a.At.Time}
+		v.consents[e.Digest] = c
+		for _, user := range v.before[e.Digest] {
+			if c.usedBy(user, v) {
+				c.used++
+			}
+		}
 	case act.Mandate:
 		w.signed(s, v, a, act.Releasing)
 		v.mandates[e.Digest] = &mandate{Mandate: b, by: a.By, given: a.At.Time}
@@ -315,6 +325,8 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 		v.withdrawn(a, b)
 	case act.Medium:
 		w.medium(s, v, a, b)
+	case act.Waiting:
+		v.waiting(a, b)
 	default:
 		w.enterProduct(s, v, e, channel)
 	}
@@ -426,15 +438,71 @@ func (v *view) may(name string, o act.Office, at time.Time, rank int) string {
 	return ""
 }
 
-// granted reports whether o approved a deed with a product, or with what it is made of,
-// and that is in time and not used up.
-func (v *view) granted(o act.Party, deed string, to act.Party, purpose string, at time.Time, m *act.Manifest) bool {
+// granted reports whether o approved a deed of user's with a product, or with what it is made
+// of, and that is in time and not used up.
+func (v *view) granted(user, o act.Party, deed string, to act.Party, purpose string, at time.Time, m *act.Manifest) bool {
 	for _, c := range v.consents {
-		if c.by == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && c.about(m) && !c.withdrawn && c.used < c.Uses && !at.Before(c.given) && at.Before(c.Until.Time) {
+		if c.by == o && slices.Contains(c.to, user) && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && c.about(m) && !c.withdrawn && c.used < c.Uses && !at.Before(c.given) && at.Before(c.Until.Time) {
 			return true
 		}
 	}
 	return false
+}
+
+// usedBy reports whether an act of a partner's uses an approval up: one that was given to it, of
+// this product or of what it is made of, for what the act does.
+func (c *consent) usedBy(a act.Act, v *view) bool {
+	switch b := a.Body.(type) {
+	case act.Release:
+		m := &b.Manifest
+		return slices.Contains(c.to, a.From) && c.about(m) && c.Deed != "copy" && c.Purpose == m.Purpose && (c.Deed != "pass-on" || slices.Contains(m.Recipients, c.Recipient))
+	case act.Opening:
+		p := v.products[b.Number]
+		return slices.Contains(c.to, a.From) && p != nil && c.about(&p.body.Manifest) && c.Deed == "purpose" && c.Purpose == b.Purpose
+	}
+	return false
+}
+
+// count counts the approvals that an act of a partner's uses up; of one that is not here
+// yet, when it comes.
+func (v *view) count(a act.Act, all []act.Digest) {
+	seen := map[act.Digest]bool{}
+	for _, d := range all {
+		switch c := v.consents[d]; {
+		case seen[d]:
+		case c == nil:
+			v.before[d] = append(v.before[d], a)
+		case c.usedBy(a, v):
+			c.used++
+		}
+		seen[d] = true
+	}
+}
+
+// waiting has a release of a partner's wait for an approval that it names, or wait no more.
+func (v *view) waiting(a act.Act, b act.Waiting) {
+	p := v.products[b.Number]
+	if p == nil || a.From != v.own || p.release != b.Act {
+		return
+	}
+	if p.waits = len(b.For) > 0; p.waits {
+		delete(v.owed, b.Act)
+		return
+	}
+	r := p.act.Body.(act.Release) // judged again, without the use that it is itself
+	step := func(n int) {
+		for _, d := range r.Consents {
+			if c := v.consents[d]; c != nil && c.usedBy(p.act, v) {
+				c.used += n
+			}
+		}
+	}
+	from := p.from
+	p.from = ""
+	step(-1)
+	p.ok = v.allowed(p.act, r, b.Channel)
+	step(1)
+	p.from = from
 }
 
 // about reports whether an approval names a product, or one that it is made of.
