@@ -106,12 +106,13 @@ func (w *World) hostileAct(kr, jp *Side) string {
 	case "refusal of nothing":
 		k, by, body = act.ActRefused, "", act.Refusal{Act: act.DigestOf([]byte("x")), Kind: act.ProductReleased, Because: []act.Reason{{Article: "x", Text: "x", Cure: "x"}}}
 	case "reclassification of ours":
+		to := w.rnd.IntN(2) // it lowers a high mark, or raises a low one
 		for _, p := range theirs {
-			if rank(p.mark) == 2 {
+			if rank(p.mark) == 2-to {
 				number = p.body.Manifest.Number
 			}
 		}
-		k, body = act.ProductReclassified, act.Reclassification{Number: number, Mark: act.Mark{Party: kr.party, Text: marks[kr.party][0]}, Reason: "x"}
+		k, body = act.ProductReclassified, act.Reclassification{Number: number, Mark: act.Mark{Party: kr.party, Text: marks[kr.party][to]}, Reason: "x"}
 	case "consent in our name":
 		k, body = act.ConsentGiven, act.Consent{Number: number, Deed: "copy", Purpose: "threat-assessment", Until: act.MomentOf(jp.now().AddDate(1, 0, 0)), Uses: 9}
 	case "withdrawal of our consent":
