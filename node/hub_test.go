@@ -25,8 +25,6 @@ import (
 	"entente/vault"
 )
 
-const trilateral = act.PactID("kr-jp-us-2014")
-
 // concludeThree has three nodes know each other and sign the arrangement of
 // 2014; then KR and JP reach each other by way of US alone.
 func concludeThree(t *testing.T, kr, jp, us *partyNode) {
@@ -74,12 +72,6 @@ func concludeThree(t *testing.T, kr, jp, us *partyNode) {
 			t.Fatal(err)
 		}
 	}
-}
-
-func draftThree(to ...act.Party) release.Draft {
-	d := draft("군사II급비밀")
-	d.Pact, d.To = trilateral, to
-	return d
 }
 
 // TestHub passes products from KR to JP by way of US, which is no recipient:

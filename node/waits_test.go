@@ -16,7 +16,16 @@ import (
 	"entente/node"
 	"entente/pact"
 	"entente/party"
+	"entente/release"
 )
+
+const trilateral = act.PactID("kr-jp-us-2014")
+
+func draftThree(to ...act.Party) release.Draft {
+	d := draft("군사II급비밀")
+	d.Pact, d.To = trilateral, to
+	return d
+}
 
 // trio is three nodes under the arrangement of 2014, driven by their steps alone:
 // what one says to another goes when the test has it go.
