@@ -12,6 +12,7 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/desk"
+	"entente/internal/line"
 	"entente/ledger"
 	"entente/party"
 	"entente/product"
@@ -23,15 +24,15 @@ const largeSize = 4<<20 + 12345
 
 // behind makes Seoul and Tokyo, of whom Seoul calls through a proxy and Tokyo
 // cannot call.
-func behind(t *testing.T) (kr, jp *partyNode, p *proxy) {
+func behind(t *testing.T) (kr, jp *partyNode, p *line.Proxy) {
 	t.Helper()
 	kr, jp = start(t, "KR"), start(t, "JP")
 	kr.patience, jp.patience = 4*time.Minute, 4*time.Minute
-	p = newProxy(t, jp.addr)
+	p = line.New(t, jp.addr)
 	for _, s := range []struct {
 		own, other *partyNode
 		at         string
-	}{{kr, jp, p.addr}, {jp, kr, ""}} {
+	}{{kr, jp, p.Addr}, {jp, kr, ""}} {
 		var v desk.SignView
 		if err := s.own.c.Post(t.Context(), "/v1/pact/sign", desk.PactAsk{Pact: "kr-jp-2016", Address: s.at, Code: party.Code(s.other.Card), As: "officer", Notify: true}, &v); err != nil {
 			t.Fatal(err)
@@ -105,26 +106,26 @@ func TestLines(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		line line
+		line line.Line
 		cuts []int64
 		lost bool // what was not read yet
 		slow bool // the far end must notice by silence, or the line is slow
 	}{
-		{"clear", line{}, nil, false, false},
-		{"closed after any byte", line{end: closes}, cuts, false, false},
-		{"reset after any byte", line{end: resets}, cuts, true, false},
-		{"pieces of a few bytes", line{piece: 60}, nil, false, false},
-		{"a flipped bit, then a clear line", line{mangle: first(flip)}, nil, false, false},
-		{"duplicated bytes, then a clear line", line{mangle: first(func(at int64, b []byte) []byte {
+		{"clear", line.Line{}, nil, false, false},
+		{"closed after any byte", line.Line{End: line.Closes}, cuts, false, false},
+		{"reset after any byte", line.Line{End: line.Resets}, cuts, true, false},
+		{"pieces of a few bytes", line.Line{Piece: 60}, nil, false, false},
+		{"a flipped bit, then a clear line", line.Line{Mangle: first(flip)}, nil, false, false},
+		{"duplicated bytes, then a clear line", line.Line{Mangle: first(func(at int64, b []byte) []byte {
 			if at > 500_000 {
 				return append(append([]byte(nil), b...), b...)
 			}
 			return b
 		})}, nil, false, false},
-		{"a satellite: 600 ms round trip, lost pieces", line{delay: 300 * time.Millisecond, stall: 60}, nil, false, true},
-		{"half-open in mid-transfer", line{end: halfOpen}, []int64{2 << 20}, false, true},
-		{"black hole in mid-transfer", line{end: silence}, []int64{2 << 20}, false, true},
-		{"a byte a second from mid-transfer on", line{}, []int64{2 << 20}, false, true},
+		{"a satellite: 600 ms round trip, lost pieces", line.Line{Delay: 300 * time.Millisecond, Stall: 60}, nil, false, true},
+		{"half-open in mid-transfer", line.Line{End: line.HalfOpen}, []int64{2 << 20}, false, true},
+		{"black hole in mid-transfer", line.Line{End: line.Silence}, []int64{2 << 20}, false, true},
+		{"a byte a second from mid-transfer on", line.Line{}, []int64{2 << 20}, false, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if c.slow && testing.Short() {
@@ -132,10 +133,10 @@ func TestLines(t *testing.T) {
 			}
 			t.Parallel()
 			kr, jp, p := behind(t)
-			p.set(c.line, c.cuts...)
+			p.Set(c.line, c.cuts...)
 			numbers, contents := twoProducts(t, kr)
 			once(t, kr, jp, numbers, contents)
-			handed, done := p.handed()
+			handed, done := p.Handed()
 			if done != len(c.cuts) {
 				t.Errorf("%d of %d cuts were made", done, len(c.cuts))
 			}
@@ -147,7 +148,7 @@ func TestLines(t *testing.T) {
 				}
 				most += at
 			}
-			if c.line.mangle != nil {
+			if c.line.Mangle != nil {
 				most += largeSize // what was under way behind the damage
 			}
 			if handed > most {
@@ -179,7 +180,11 @@ func TestLineToAnother(t *testing.T) {
 	if err := impostor.Chancery.Know(t.Context(), kr.Card, party.Code(kr.Card), "officer"); err != nil {
 		t.Fatal(err)
 	}
-	p.set(line{end: func(p *proxy, near, far *net.TCPConn) { p.to(impostor.addr); resets(p, near, far); go p.hangUp(false) }}, 2<<20)
+	p.Set(line.Line{End: func(p *line.Proxy, near, far *net.TCPConn) {
+		p.To(impostor.addr)
+		line.Resets(p, near, far)
+		go p.HangUp(false)
+	}}, 2<<20)
 	numbers, contents := twoProducts(t, kr)
 	deadline := time.Now().Add(time.Minute)
 	for !strings.Contains(kr.status(t).Partners[0].Reason, "not the one pinned") {
@@ -193,9 +198,9 @@ func TestLineToAnother(t *testing.T) {
 	if _, _, err := impostor.partner(t, "KR"); err != nil {
 		t.Error(err)
 	}
-	p.to(jp.addr)
+	p.To(jp.addr)
 	once(t, kr, jp, numbers, contents)
-	if handed, _ := p.handed(); handed > largeSize+2<<20+512<<10 {
+	if handed, _ := p.Handed(); handed > largeSize+2<<20+512<<10 {
 		t.Errorf("%d bytes were handed over", handed)
 	}
 }
@@ -223,15 +228,15 @@ func TestLineClocks(t *testing.T) {
 				n.now = func() time.Time { return time.Now().Add(time.Duration(step[i].Load())) }
 				n.serve(t)
 			}
-			p.set(line{}) // the proxy begins anew
+			p.Set(line.Line{}) // the proxy begins anew
 			numbers, contents := []act.Number(nil), [][]byte(nil)
 			stepped := make(chan struct{})
-			p.set(line{end: func(p *proxy, near, far *net.TCPConn) {
+			p.Set(line.Line{End: func(p *line.Proxy, near, far *net.TCPConn) {
 				step[0].Store(int64(c.kr))
 				step[1].Store(int64(c.jp))
 				close(stepped)
-				resets(p, near, far)
-				go p.hangUp(false)
+				line.Resets(p, near, far)
+				go p.HangUp(false)
 			}}, 2<<20)
 			numbers, contents = twoProducts(t, kr)
 			<-stepped
