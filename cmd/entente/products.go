@@ -286,9 +286,9 @@ type openCmd struct {
 func (c *openCmd) Run(a *app) (err error) {
 	w := a.out
 	if c.Out != "" {
-		f, err := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-		if err != nil {
-			return fmt.Errorf("writing the content: %w", err)
+		f, cannot := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if cannot != nil {
+			return fmt.Errorf("writing the content: %w", cannot)
 		}
 		defer func() {
 			if cerr := f.Close(); err == nil {
