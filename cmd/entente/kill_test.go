@@ -11,10 +11,12 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -33,7 +35,10 @@ type proc struct {
 	t        *testing.T
 	party    string
 	dir, key string
+	host     string
 	port     string
+	under    []string // what the node is started by: a command and its arguments
+	env      []string // more of the environment
 	cmd      *exec.Cmd
 	died     chan struct{} // closed when cmd has ended
 	log      bytes.Buffer
@@ -43,29 +48,38 @@ type proc struct {
 	acked  map[string]bool     // titles of acknowledged releases
 	opened map[act.Number]bool // acknowledged openings and destructions
 	gone   map[act.Number]bool
+
+	patience time.Duration // how long it is waited for; at least 90 s
+	refused  string        // the title of what the partner is to refuse; empty: of nothing
 }
 
 func (p *proc) command(args ...string) *exec.Cmd {
 	c := exec.Command(os.Args[0], append([]string{"--dir", p.dir, "--key-file", p.key}, args...)...)
-	c.Env = append(os.Environ(), "ENTENTE_TEST_MAIN=1")
+	c.Env = append(append(os.Environ(), "ENTENTE_TEST_MAIN=1"), p.env...)
 	return c
 }
 
 func newProc(t *testing.T, party string) *proc {
 	t.Helper()
-	dir := t.TempDir()
+	p := newProcIn(t, t.TempDir(), party)
+	p.start("")
+	return p
+}
+
+// newProcIn makes a node under dir, which is to be started; more are arguments of init.
+func newProcIn(t *testing.T, dir, party string, more ...string) *proc {
+	t.Helper()
 	port, err := demo.Port()
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proc{t: t, party: party, dir: filepath.Join(dir, "n"), key: filepath.Join(dir, "key"), port: port}
-	if out, err := p.command("init", party, "--new-key").CombinedOutput(); err != nil {
+	p := &proc{t: t, party: party, dir: filepath.Join(dir, "n"), key: filepath.Join(dir, "key"), host: "127.0.0.1", port: port}
+	p.env = []string{"ENTENTE_TEST_TELL=" + p.key + ".told", "ENTENTE_TEST_CLOCK=" + p.key + ".clock"}
+	if out, err := p.command(append([]string{"init", party, "--new-key"}, more...)...).CombinedOutput(); err != nil {
 		t.Fatalf("init: %v\n%s", err, out)
 	}
 	p.c = desk.Dial(filepath.Join(p.dir, "desk.sock"))
 	p.acked, p.opened, p.gone = map[string]bool{}, map[act.Number]bool{}, map[act.Number]bool{}
-	p.start("")
-	t.Cleanup(p.kill)
 	return p
 }
 
@@ -73,19 +87,30 @@ func newProc(t *testing.T, party string) *proc {
 func (p *proc) start(order string) {
 	p.t.Helper()
 	p.log.Reset()
-	p.cmd = p.command("serve", "--listen", "127.0.0.1:"+p.port)
-	p.cmd.Env = append(p.cmd.Env, "ENTENTE_TEST_DIE="+order)
+	c := p.command("serve", "--leash", "--listen", p.addr())
+	args := slices.Concat(p.under, c.Args)
+	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd.Env = append(c.Env, "ENTENTE_TEST_DIE="+order)
 	p.cmd.Stderr = &p.log
-	if err := p.cmd.Start(); err != nil {
+	_, err := p.cmd.StdinPipe() // however the test ends, the node does
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
 		p.t.Fatal(err)
 	}
 	cmd, died := p.cmd, make(chan struct{})
+	if p.died == nil {
+		p.t.Cleanup(p.kill)
+	}
 	p.died = died
 	go func() {
 		_ = cmd.Wait()
 		close(died)
 	}()
 }
+
+func (p *proc) addr() string { return net.JoinHostPort(p.host, p.port) }
 
 func (p *proc) kill() {
 	_ = p.cmd.Process.Signal(syscall.SIGKILL)
@@ -109,7 +134,7 @@ func (p *proc) dead() bool {
 // wait asks until ok says yes.
 func (p *proc) wait(what string, ok func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(90 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(max(90*time.Second, p.patience)); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
 			var v desk.StatusView
 			err := p.c.Get(p.t.Context(), "/v1/status", &v)
@@ -180,19 +205,32 @@ func TestKill(t *testing.T) {
 func concluded(t *testing.T) (kr, jp *proc) {
 	t.Helper()
 	kr, jp = newProc(t, "KR"), newProc(t, "JP")
+	conclude(t, kr, jp, jp.addr(), kr.addr())
+	return kr, jp
+}
+
+// conclude has two nodes sign and notify the pact: each calls the other where it is told,
+// or is called by it.
+func conclude(t *testing.T, kr, jp *proc, atJP, atKR string) {
+	t.Helper()
 	kr.wait("it answers", kr.up)
 	jp.wait("it answers", jp.up)
-	for _, x := range []struct{ own, other *proc }{{kr, jp}, {jp, kr}} {
+	for _, x := range []struct {
+		own, other *proc
+		at         string
+	}{{kr, jp, atJP}, {jp, kr, atKR}} {
 		var v desk.CardView
 		if err := x.other.c.Get(t.Context(), "/v1/card", &v); err != nil {
 			t.Fatal(err)
 		}
-		out, err := x.own.command("pact", "sign", "kr-jp-2016", "--with", "127.0.0.1:"+x.other.port, "--code", v.Code, "--notify").CombinedOutput()
-		if err != nil {
+		sign := []string{"pact", "sign", "kr-jp-2016", "--code", v.Code, "--notify"}
+		if x.at != "" {
+			sign = append(sign, "--with", x.at)
+		}
+		if out, err := x.own.command(sign...).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)
 		}
 	}
-	return kr, jp
 }
 
 // killAtPoints has both nodes kill themselves at each point, and returns how often they did.
@@ -278,10 +316,18 @@ func (p *proc) release(ctx context.Context, title string) error {
 	return err
 }
 
-// text is the content of a product, by its title: large ones are fetched block by block.
+// text is the content of a product, by its title: large ones are fetched block by block, the
+// others stand beside their act.
 func text(title string) string {
-	if strings.HasSuffix(title, "large") {
+	switch {
+	case strings.HasSuffix(title, "large"):
 		return strings.Repeat(title+"\n", 200_000)
+	case strings.HasSuffix(title, "medium"):
+		return strings.Repeat(title+"\n", 3500)
+	case strings.HasSuffix(title, "one block"):
+		return strings.Repeat(title+"\n", 6000)
+	case strings.HasSuffix(title, "two blocks"):
+		return strings.Repeat(title+"\n", 60_000)
 	}
 	return title
 }
@@ -293,7 +339,7 @@ func settled(t *testing.T, own, other *proc) {
 		p.wait("all is carried", func() bool {
 			var v desk.StatusView
 			err := p.c.Get(t.Context(), "/v1/status", &v)
-			return err == nil && v.Out == v.Receipts && len(v.Partners) == 1 && v.Partners[0].Waiting == 0
+			return err == nil && v.Out == v.Receipts+v.Refused && len(v.Partners) == 1 && v.Partners[0].Waiting == 0
 		})
 	}
 	sent, got := own.products("out"), other.products("in")
@@ -303,6 +349,9 @@ func settled(t *testing.T, own, other *proc) {
 		there := got[n]
 		if a, b := told(t, cu), told(t, there); a != b {
 			t.Errorf("%s says %s\n%s says %s", own.party, a, other.party, b)
+		}
+		if (len(cu.Refused) > 0) != (cu.Manifest.Title == own.refused) {
+			t.Errorf("%s %q: refused: %v", n, cu.Manifest.Title, cu.Refused)
 		}
 		if other.opened[n] && len(cu.Openings) == 0 || other.gone[n] && cu.Destroyed[act.Party(other.party)] == nil {
 			t.Errorf("%s: what %s did with it was acknowledged, and %s does not know", n, other.party, own.party)

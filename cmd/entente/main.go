@@ -213,8 +213,12 @@ func (a *app) secret(fresh bool) (node.Secret, error) {
 	return node.Passphrase(p)
 }
 
+// clock is the node's. Tests step it.
+var clock = time.Now
+
 func (a *app) world(level slog.Level) node.Seams {
 	w := node.World(slog.New(slog.NewTextHandler(a.errs, &slog.HandlerOptions{Level: level})))
+	w.Now = clock
 	if c, err := decoder(); err == nil {
 		w.Preview = c.Preview
 	}

@@ -1,12 +1,19 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"entente/internal/point"
 )
@@ -16,6 +23,9 @@ func TestMain(m *testing.M) {
 	// The decoder has no environment.
 	if os.Getenv("ENTENTE_TEST_MAIN") == "1" || len(os.Args) == 2 && os.Args[1] == "decode" {
 		dieAt(os.Getenv("ENTENTE_TEST_DIE"))
+		leak(os.Getenv("ENTENTE_TEST_LEAK"))
+		tell(os.Getenv("ENTENTE_TEST_TELL"))
+		step(os.Getenv("ENTENTE_TEST_CLOCK"))
 		main()
 	}
 	os.Exit(m.Run())
@@ -35,5 +45,69 @@ func dieAt(order string) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {} // nothing more happens here while the signal is on its way
 		}
+	}
+}
+
+// leak plants leaks, which the soak must find: a goroutine for each session, a file for each
+// content fetched, a kibibyte for each product released.
+func leak(what string) {
+	if what == "" {
+		return
+	}
+	var mu sync.Mutex
+	var kept [][]byte
+	at := map[string]func(){}
+	for leak := range strings.FieldsSeq(what) {
+		switch leak {
+		case "goroutine":
+			at["after greeting"] = func() { go func() { select {} }() }
+		case "file":
+			at["after fetching content"] = func() { _, _ = syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0) }
+		case "memory":
+			at["after sealing"] = func() {
+				mu.Lock()
+				defer mu.Unlock()
+				kept = append(kept, make([]byte, 1<<10))
+			}
+		}
+	}
+	point.Reached = func(reached string) {
+		if plant := at[reached]; plant != nil {
+			plant()
+		}
+	}
+}
+
+// tell has this process write, whenever it is asked by SIGUSR1, how many goroutines
+// it has and how many bytes its heap holds once all garbage is gone.
+func tell(file string) {
+	if file == "" {
+		return
+	}
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGUSR1)
+	go func() {
+		for range asked {
+			runtime.GC() // what a pool keeps goes at the second
+			debug.FreeOSMemory()
+			live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+			metrics.Read(live)
+			if err := os.WriteFile(file+".new", fmt.Appendf(nil, "%d %d", runtime.NumGoroutine(), live[0].Value.Uint64()), 0o600); err == nil {
+				_ = os.Rename(file+".new", file)
+			}
+		}
+	}()
+}
+
+// step has this process's clock differ from the machine's by what a file says, now and
+// whenever it is written again.
+func step(file string) {
+	if file == "" {
+		return
+	}
+	clock = func() time.Time {
+		b, _ := os.ReadFile(file)
+		by, _ := time.ParseDuration(string(b))
+		return time.Now().Add(by)
 	}
 }
