@@ -138,7 +138,7 @@ func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any
 		return act.Act{}, err
 	}
 	if now.Before(last.Add(-ClockSlack)) {
-		return act.Act{}, fmt.Errorf("%w: it says %s, and the last entry is of %s", ErrClock, now.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
+		return act.Act{}, fmt.Errorf("%w: it says %s, and the last entry is of %s; if it is right now, it was ahead then, and nothing is entered until that time comes", ErrClock, now.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
 	}
 	if now.Before(last.Time) {
 		now = last.Time // acts are dated in their order: a partner refuses one that is not (R55)

@@ -40,10 +40,10 @@ func TestFaultsOfClocks(t *testing.T) {
 		right string // what the one who releases reads when the clock is right again
 		why   string // why the partner refuses what was released while it was wrong; empty: it takes it in
 	}{
-		{"10 minutes ahead", 10 * time.Minute, "", "", "behind our own ledger", ""},
-		{"an hour ahead", hour, "", "", "behind our own ledger", ""},
-		{"25 hours ahead", 25 * hour, "", "clock", "behind our own ledger", "dated in the future"},
-		{"400 days ahead", 400 * day, "clearance is below the marking or has expired", "clock", "behind our own ledger", ""},
+		{"10 minutes ahead", 10 * time.Minute, "", "", "if it is right now, it was ahead then", ""},
+		{"an hour ahead", hour, "", "", "if it is right now, it was ahead then", ""},
+		{"25 hours ahead", 25 * hour, "", "clock", "if it is right now, it was ahead then", "dated in the future"},
+		{"400 days ahead", 400 * day, "clearance is below the marking or has expired", "clock", "if it is right now, it was ahead then", ""},
 		{"half a minute back", -30 * time.Second, "", "", "", ""},
 		{"10 minutes back", -10 * time.Minute, "behind our own ledger", "", "", ""},
 		{"an hour back", -hour, "behind our own ledger", "", "", ""},
