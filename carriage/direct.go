@@ -29,6 +29,7 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/intake"
+	"entente/internal/point"
 	"entente/ledger"
 	"entente/party"
 	"entente/vault"
@@ -562,6 +563,7 @@ func (s *session) run(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	point.At("after greeting")
 	s.w.limit = maxFrame
 	switch task(s.lane, s.dialed) {
 	case "post":

@@ -6,7 +6,6 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 	"strconv"
 	"strings"
 	"sync"
@@ -78,8 +77,9 @@ func leak(what string) {
 	}
 }
 
-// tell has this process write, whenever it is asked by SIGUSR1, how many goroutines
-// it has and how many bytes its heap holds once all garbage is gone.
+// tell has this process write, whenever it is asked by SIGUSR1, how many goroutines it has, how
+// many bytes its heap holds once all garbage is gone, and how many of them are of the size
+// of what keeps a page of the database: those come and go with the write-ahead log.
 func tell(file string) {
 	if file == "" {
 		return
@@ -90,9 +90,16 @@ func tell(file string) {
 		for range asked {
 			runtime.GC() // what a pool keeps goes at the second
 			debug.FreeOSMemory()
-			live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-			metrics.Read(live)
-			if err := os.WriteFile(file+".new", fmt.Appendf(nil, "%d %d", runtime.NumGoroutine(), live[0].Value.Uint64()), 0o600); err == nil {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			var pages uint64
+			for _, c := range m.BySize {
+				if c.Size > 4096 {
+					pages = (c.Mallocs - c.Frees) * uint64(c.Size)
+					break
+				}
+			}
+			if err := os.WriteFile(file+".new", fmt.Appendf(nil, "%d %d %d", runtime.NumGoroutine(), m.HeapAlloc, pages), 0o600); err == nil {
 				_ = os.Rename(file+".new", file)
 			}
 		}
