@@ -65,10 +65,13 @@ func ways(seed uint64) []way {
 	return []way{byLink}
 }
 
-// Linked reports whether a world ever has links, and ByPouch and ByCourier whether parcels or
-// media ever go between its parties.
-func Linked(seed uint64) bool    { return slices.Contains(ways(seed), byLink) }
-func ByPouch(seed uint64) bool   { return slices.Contains(ways(seed), byPouch) }
+// Linked reports whether a world ever has links.
+func Linked(seed uint64) bool { return slices.Contains(ways(seed), byLink) }
+
+// ByPouch reports whether parcels ever travel in its pouch.
+func ByPouch(seed uint64) bool { return slices.Contains(ways(seed), byPouch) }
+
+// ByCourier reports whether media ever travel in it.
 func ByCourier(seed uint64) bool { return slices.Contains(ways(seed), byCourier) || seed%10 == 9 }
 
 // Turns reports whether the way changes.
