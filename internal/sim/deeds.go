@@ -537,6 +537,9 @@ func (w *World) doDeed() string {
 	if given != nil && w.rnd.IntN(4) > 0 {
 		d.Deed = "copy"
 	}
+	if large := w.held(s, func(cu product.Custody) bool { return cu.From != "" && cu.Seal.Size > vault.Inline }); d.Deed == "destroy" && len(large) > 0 && w.rnd.IntN(3) > 0 {
+		cu = pick(w.rnd, large...)
+	}
 	switch d.Deed {
 	case "copy":
 		d.As, d.Holder, d.Reason, d.Purpose = pick(w.rnd, "analyst", "analyst", "analyst", "junior"), "desk 1", "work", cu.Manifest.Purpose
@@ -547,7 +550,7 @@ func (w *World) doDeed() string {
 		if cu.Seal.Size > vault.Inline && w.rnd.IntN(2) == 0 { // the bytes stay behind
 			s.armed = append(s.armed, fault{memory.Remove, 0, pick(w.rnd, errPower, errDisk)})
 		}
-		d.As, d.Method = pick(w.rnd, "registrar", "registrar", "analyst"), pick(w.rnd, "burn", "burn", "erase", "shred", "eat")
+		d.As, d.Method = pick(w.rnd, "registrar", "registrar", "registrar", "analyst"), pick(w.rnd, "burn", "burn", "burn", "erase", "shred", "eat")
 	case "downgrade":
 		d.As, d.Mark = "officer", marks[s.party][0]
 	}

@@ -58,6 +58,12 @@ func (w *World) doPact() string {
 		w.told(s, err)
 	} else if !s.power {
 		w.hit("people: " + strings.Split(what, " as ")[0])
+		if len(w.parties) == 3 { // one of the others hears of it first
+			o := w.sides[(s.index()+1+w.rnd.IntN(2))%3]
+			if l, err := w.linked(s, o); err == nil {
+				_ = w.exchange(l, 3)
+			}
+		}
 	}
 	return fmt.Sprint(s, " ", what, " of ", t.name, ": ", text(err))
 }

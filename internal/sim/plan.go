@@ -84,6 +84,8 @@ func Plan(seed uint64, n int) (plan []Step) {
 		switch {
 		case o.where != nil && !o.where(seed):
 			return 0
+		case o.name == "pact" && Unconcluded(seed) && Three(seed):
+			return 8 * o.weight // there are three pacts
 		case o.name == "pact" && Unconcluded(seed):
 			return 4 * o.weight // there is none yet: let it be concluded, or not
 		}
