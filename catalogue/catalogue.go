@@ -340,6 +340,9 @@ func (c *Catalogue) text(tx *ledger.Tx, s act.Sum) (*pact.Pact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if SumOf(b) != s {
+		return nil, errors.New("reading a pact's text: the row is not the text that was agreed on: 'entente ledger verify' tells what else was altered")
+	}
 	p, problems := pact.Parse(b)
 	if len(problems) > 0 {
 		return nil, fmt.Errorf("reading a pact's text: %s", problems[0].Text)

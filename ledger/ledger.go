@@ -368,7 +368,11 @@ func (tx *Tx) Find(d act.Digest) (int64, bool, error) {
 	if err != nil || b == nil {
 		return 0, false, err
 	}
-	return int64(binary.BigEndian.Uint64(b)), true, nil
+	if len(b) != 8 {
+		return 0, false, errors.New("reading the index of an act: not a number")
+	}
+	i := int64(binary.BigEndian.Uint64(b))
+	return i, i < tx.size, nil // while entries are folded again, the later ones are not there
 }
 
 // ReadHashes implements [tlog.HashReader] over the stored hashes.
@@ -394,8 +398,11 @@ func (tx *Tx) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
 	return hashes, nil
 }
 
+// maxRemembered bounds the rows that a transaction remembers: some 4 MB.
+const maxRemembered = 1 << 14
+
 func (tx *Tx) remember(entry int64, hashes []byte) {
-	if tx.cache == nil {
+	if tx.cache == nil || len(tx.cache) == maxRemembered {
 		tx.cache = make(map[int64][]byte)
 	}
 	tx.cache[entry] = bytes.Clone(hashes) // not the entry that they stand before
@@ -428,17 +435,14 @@ func (l *Ledger) Rebuild(ctx context.Context, progress func(done, all int64)) er
 				}
 			}
 		}
-		for e, err := range tx.Entries(0) {
-			if err != nil {
+		for i := range tx.size {
+			if err := ctx.Err(); err != nil { // the caller has gone: the tables stay as they were
+				return fmt.Errorf("folding entry %d: %w", i, err)
+			}
+			if err := tx.refold(tx.Rows, i); err != nil {
 				return err
 			}
-			if err := ctx.Err(); err != nil { // the caller has gone: the tables stay as they were
-				return fmt.Errorf("folding entry %d: %w", e.Index, err)
-			}
-			if err := l.cfg.Fold(tx, e); err != nil {
-				return fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)
-			}
-			progress(e.Index+1, tx.size)
+			progress(i+1, tx.size)
 		}
 		return nil
 	})

@@ -24,7 +24,12 @@ func (n *Node) Desk(base string) *desk.Server {
 		Enrol:   func(r *http.Request, p act.Person) error { return n.Enrol(r.Context(), p) },
 		Address: func(r *http.Request, p act.Party, a string) error { return n.SetAddress(r.Context(), p, a) },
 		Verify: func(r *http.Request, progress func(done, all int64)) (act.Head, error) {
-			return n.Verify(r.Context(), progress)
+			var all int64 // the entries are read twice: as they are, and to fold them again
+			head, err := n.Verify(r.Context(), func(done, of int64) { all = of; progress(done, 2*of) })
+			if err != nil {
+				return head, err
+			}
+			return head, n.Tables(r.Context(), func(done, of int64) { progress(all+done, all+of) })
 		},
 		Stood: n.Stood, Store: n.stored,
 		Now: n.seams.Now, Preview: n.seams.Preview, Base: base,

@@ -83,7 +83,8 @@ type Node struct {
 	persons map[string]note.Signer
 	house   ruling.House
 
-	past chan struct{} // held by who folds the past
+	past    chan struct{} // held by who folds the past
+	folding sync.Mutex    // held by who compares the tables
 
 	unneeded []vault.Digest // when the node began
 	swept    sync.Once
@@ -166,13 +167,14 @@ func Exists(dir string) bool {
 
 // clean takes back what a failed Init made, so that it can be tried again.
 func clean(dir string) {
-	for _, name := range []string{databaseFile, databaseFile + "-wal", databaseFile + "-shm", lockFile, vaultDir, headerFile + ".new", makingFile} {
+	for _, name := range append(sqlite.Files(databaseFile), lockFile, vaultDir, headerFile+".new", makingFile) {
 		_ = os.RemoveAll(filepath.Join(dir, name))
 	}
 }
 
 const (
 	databaseFile = "entente.db"
+	foldedFile   = "folded.db" // there while tables are compared
 	lockFile     = "lock"
 	makingFile   = "making" // there while Init runs
 	vaultDir     = "vault"
@@ -247,6 +249,9 @@ func Open(ctx context.Context, dir string, s Secret, seams Seams) (*Node, error)
 		return nil, errors.Join(err, unlock())
 	}
 	n.unlock = unlock
+	if err := n.forget(); err != nil {
+		return nil, errors.Join(err, n.Close())
+	}
 	return n, nil
 }
 
@@ -473,7 +478,7 @@ func (n *Node) evidence(ctx context.Context, p act.Party, what string, b []byte)
 	if err := files.WriteFile(dir, name, b); err != nil {
 		return err
 	}
-	n.seams.Log.Error("a ledger contradicts itself: the evidence is kept", "party", string(p), "file", filepath.Join(evidenceDir, name), "what", what)
+	n.seams.Log.Error("evidence is kept", "of the ledger of", string(p), "file", filepath.Join(evidenceDir, name), "what", what)
 	if p == n.Card.Party {
 		return nil // our own ledger is the one in doubt: it is not written
 	}
@@ -514,6 +519,65 @@ func (n *Node) Verify(ctx context.Context, progress func(done, all int64)) (act.
 		}
 	}
 	return head, err
+}
+
+// Tables compares the folded tables with what the entries give, by folding them
+// again into a database that lasts as long as it runs, under a key that is kept
+// nowhere. A *ledger.Altered tells the rows that differ; it is kept as evidence.
+func (n *Node) Tables(ctx context.Context, progress func(done, all int64)) (err error) {
+	n.folding.Lock()
+	defer n.folding.Unlock()
+	var key [32]byte
+	if _, err := io.ReadFull(n.seams.Random, key[:]); err != nil {
+		return fmt.Errorf("drawing a key: %w", err)
+	}
+	if err := n.forget(); err != nil {
+		return err
+	}
+	scratch, err := sqlite.Open(filepath.Join(n.dir, foldedFile), key[:])
+	if err != nil {
+		return err
+	}
+	err = n.Ledger.Compare(ctx, scratch, progress)
+	var a *ledger.Altered
+	if errors.As(err, &a) {
+		err = errors.Join(a, n.altered(ctx, a))
+	}
+	return errors.Join(err, scratch.Close(), n.forget())
+}
+
+// forget removes what a comparison of the tables left.
+func (n *Node) forget() error {
+	for _, name := range sqlite.Files(foldedFile) {
+		if err := os.Remove(filepath.Join(n.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("clearing away a comparison of the tables: %w", err)
+		}
+	}
+	return nil
+}
+
+// altered keeps which rows were altered as evidence: by digests alone, for they hold
+// what is not to be written in the clear.
+func (n *Node) altered(ctx context.Context, a *ledger.Altered) error {
+	type row struct {
+		Table  string  `json:"table"`
+		Key    act.Sum `json:"key"`
+		How    string  `json:"how"`
+		Is     act.Sum `json:"is"`
+		Should act.Sum `json:"should"`
+	}
+	all := struct {
+		Rows []row `json:"rows"`
+		More int   `json:"more"`
+	}{More: a.More}
+	for _, r := range a.Rows {
+		all.Rows = append(all.Rows, row{r.Table, sha512.Sum384(r.Key), r.How, r.Is, r.Should})
+	}
+	b, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return n.evidence(ctx, n.Card.Party, fmt.Sprintf("%d rows of the tables are not what the entries give", len(a.Rows)+a.More), b)
 }
 
 // Serve runs the node until ctx ends or storage fails: it answers partners on

@@ -70,6 +70,9 @@ type conn struct {
 	get, put, add, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback, try, keep, undo *sqlite3.Stmt
 }
 
+// Files names the files of a database: its own, and those beside it.
+func Files(path string) []string { return []string{path, path + "-wal", path + "-shm"} }
+
 // Open opens the database at path, or makes it, with a key of 32 bytes.
 func Open(path string, key []byte) (*Store, error) {
 	if len(key) != 32 {
