@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -188,10 +189,10 @@ func (c *Client) Open(ctx context.Context, a OpenAsk, w io.Writer, about func(Op
 	}
 	about(o)
 	n, err := io.Copy(w, resp.Body)
-	if err == nil && n != o.Custody.Seal.Plain {
-		err = fmt.Errorf("the content broke off after %d of %d bytes: it was not verified to its end", n, o.Custody.Seal.Plain)
+	if all := o.Custody.Seal.Plain; err != nil || n != all {
+		return fmt.Errorf("the content broke off after %d of %d bytes and was not verified to its end: 'entente why %s --as %s' tells whether it may still be read (%w)", n, all, a.Number, a.As, cmp.Or(err, io.ErrUnexpectedEOF))
 	}
-	return err
+	return nil
 }
 
 // Long runs a long request, calls progress with each line of its answer, and

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/base64"
@@ -475,7 +476,7 @@ func (s *Server) productPage(v *visit) (string, error) {
 }
 
 // show opens the content onto the page.
-func (s *Server) show(v *visit, n act.Number, d *productView) error {
+func (s *Server) show(v *visit, n act.Number, d *productView) (err error) {
 	o, err := s.Reading.Open(v.r.Context(), n, v.who, "")
 	var denied *reading.Denied
 	switch {
@@ -489,6 +490,11 @@ func (s *Server) show(v *visit, n act.Number, d *productView) error {
 		return err
 	}
 	defer o.Close()
+	defer func() {
+		if err = cmp.Or(err, o.Still()); errors.As(err, &denied) { // taken back while a picture was decoded
+			*d, err = productView{item: d.item, Problem: denied.Ruling.Because}, nil
+		}
+	}()
 	d.Shown, d.Duties = true, slices.Clone(o.Ruling.Duties)
 	switch m := o.Custody.Manifest.MediaType; {
 	case strings.HasPrefix(m, "image/") && s.Preview != nil:

@@ -4,13 +4,17 @@
 // ledger first, the bytes after. What cannot be unlocked is not entered as
 // opened; a refused opening is entered. A product that its
 // originator controls needs the originator's share: Open asks for it, by an
-// act, and returns [ErrAsked]; the answer comes home by the same road.
+// act, and returns [ErrAsked]; the answer comes home by the same road. Whose access
+// is taken back while content flows reads no further: see [Opened.WriteTo].
 package reading
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"time"
 
 	"entente/act"
@@ -48,6 +52,27 @@ type Opened struct {
 	Custody product.Custody
 	Ruling  ruling.Ruling // its duties belong on the page
 	file    vault.File
+	still   func() error // see Still
+}
+
+// Still rules on the reading once more, if anything may have changed since it was
+// last ruled on. A *Denied says that the access was taken back meanwhile; it is entered.
+func (o *Opened) Still() error { return o.still() }
+
+// WriteTo writes the content to w for as long as it may be read: it asks before each
+// segment. What was cut short is too short for its size.
+func (o *Opened) WriteTo(w io.Writer) (int64, error) { return o.Reader.WriteTo(asking{w, o}) }
+
+type asking struct {
+	io.Writer
+	o *Opened
+}
+
+func (a asking) Write(p []byte) (int, error) {
+	if err := a.o.Still(); err != nil {
+		return 0, err
+	}
+	return a.Writer.Write(p)
 }
 
 // Close forgets the key.
@@ -125,6 +150,7 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	var cu product.Custody
 	var rule ruling.Ruling
 	var grants []seal.Grant
+	var spent []act.Digest
 	err = r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		f, now, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose}, r.Now())
 		if err != nil {
@@ -140,7 +166,8 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 		if o == nil {
 			return fmt.Errorf("opening %s: what it depends on changed meanwhile; open it again", n)
 		}
-		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: f.Purpose, Consents: spends(&f)}, name, cu)
+		spent = spends(&f)
+		return r.enter(ctx, tx, act.ProductOpened, act.Opening{Number: n, Person: name, Purpose: f.Purpose, Consents: spent}, name, cu)
 	})
 	switch {
 	case err != nil:
@@ -152,7 +179,49 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	}
 	point.At("after entering an opening")
 	given, o.Custody, o.Ruling = true, cu, rule
+	o.still = r.watch(ctx, n, Deed{As: name, Deed: "read", Purpose: purpose}, spent)
 	return o, nil
+}
+
+// watchEvery bounds how long a reading goes on that time alone has ended.
+const watchEvery = time.Second
+
+// watch returns what rules on a reading again once the ledger has grown, or time has
+// passed. The approvals that its opening spent are its own to use.
+func (r *Room) watch(ctx context.Context, n act.Number, d Deed, spent []act.Digest) func() error {
+	grown, at := r.Ledger.Grown(), r.Now()
+	var denied error
+	return func() error {
+		select {
+		case <-grown:
+		default:
+			if now := r.Now(); denied != nil || now.Sub(at).Abs() < watchEvery {
+				return denied
+			}
+		}
+		grown, at = r.Ledger.Grown(), r.Now()
+		var f ruling.DoFacts
+		var rule ruling.Ruling
+		err := r.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+			if f, rule, err = r.rule(tx, n, d, at); err != nil || rule.Allowed || len(spent) == 0 {
+				return err
+			}
+			for i := range f.Consents {
+				if slices.Contains(spent, f.Consents[i].Act) {
+					f.Consents[i].Used--
+				}
+			}
+			rule = r.narrow(ruling.Read(&f.ReadFacts), &f.ReadFacts, d.Deed)
+			return nil
+		})
+		if err != nil || rule.Allowed || denied != nil {
+			return cmp.Or(denied, err)
+		}
+		denied = &Denied{"reading on", rule}
+		return errors.Join(denied, r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: d.As, Purpose: f.Purpose, Because: rule.Because}, "", f.Custody)
+		}))
+	}
 }
 
 // unlock opens what may be opened now, before that is entered: nothing is read
