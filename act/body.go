@@ -56,6 +56,7 @@ type Person struct {
 	Briefed   bool     `json:"briefed,omitempty"`
 	Facility  string   `json:"facility,omitempty"` // the facility whose register of persons holds the name
 	Left      bool     `json:"left,omitempty"`     // a leaver loses all at once
+	Identity  string   `json:"identity,omitempty"` // who it is in the party's personnel records: names that bear one are one person
 }
 
 // Need is a need to know: a pact and the purposes of its products.
@@ -83,7 +84,7 @@ func (p Person) check() error {
 			return fmt.Errorf("%w: no office is called %q", ErrMalformed, o)
 		}
 	}
-	return malformed("person "+p.Name, simple(p.Name, MaxName), line(p.Post), line(p.Key), line(p.Clearance), line(p.Facility), len(p.Offices) <= 16, len(p.Needs) <= MaxList)
+	return malformed("person "+p.Name, simple(p.Name, MaxName), line(p.Post), line(p.Key), line(p.Clearance), line(p.Facility), line(p.Identity), len(p.Offices) <= 16, len(p.Needs) <= MaxList)
 }
 
 // Known enters a partner: Code is what its officer read out, and it matched.

@@ -66,6 +66,12 @@ func Office(k act.Kind) act.Office {
 	return ""
 }
 
+// Two reports whether a and b are known to be two persons: by their names, and by
+// their identities where either has one.
+func Two(a, b *act.Person) bool {
+	return a.Name != b.Name && (a.Identity != "" && b.Identity != "" && a.Identity != b.Identity || a.Identity+b.Identity == "")
+}
+
 // Cleared returns the rank that p is cleared for under a table. An expired
 // clearance is none.
 func Cleared(p *act.Person, t marking.Table, own act.Party, now time.Time) (rank int, ok bool) {

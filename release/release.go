@@ -182,8 +182,17 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string,
 	if f.Mandate, err = o.mandate(tx, d); err != nil {
 		return c, err
 	}
+	if f.Mandate != nil {
+		giver, _, _ := strings.Cut(f.Mandate.By, "@")
+		if f.Giver, _, err = o.Catalogue.Person(tx, giver); err != nil {
+			return c, err
+		}
+	}
 	if approver != "" {
-		f.Drafter = d.As
+		if f.Drafter, _, err = o.Catalogue.Person(tx, d.As); err != nil {
+			return c, err
+		}
+		f.Drafter.Name = d.As
 	}
 	f.Manifest = c.manifest
 	c.basis = basisOf(&f, row, d)

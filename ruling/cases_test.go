@@ -582,7 +582,8 @@ func (w *world) source(x *text, own act.Party) ruling.Source {
 func (w *world) release(x *text, l pact.Life) *ruling.ReleaseFacts {
 	m := w.manifest(x)
 	f := &ruling.ReleaseFacts{Pact: x.p, Life: l, Own: often(w, m.Originator, w.party(x)), Officer: w.person(x, m.Originator), Notified: often(w, true, false),
-		Channel: w.channel(x), Hub: w.hub(x), Drafter: often(w, "", "lee", "kim"), Blocked: often(w, "", "", "an unknown act"), House: ruling.House{SecondPersonFrom: w.IntN(4)}}
+		Channel: w.channel(x), Hub: w.hub(x), Drafter: act.Person{Name: often(w, "", "lee", "kim"), Identity: often(w, "", "1", "2")}, Giver: act.Person{Identity: often(w, "", "1", "2")}, Blocked: often(w, "", "", "an unknown act"), House: ruling.House{SecondPersonFrom: w.IntN(4)}}
+	f.Officer.Identity = often(w, "", "1", "2")
 	if w.IntN(3) == 0 {
 		m.Lineage = nil
 		for range 1 + w.IntN(2) {

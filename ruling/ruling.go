@@ -449,12 +449,13 @@ type ReleaseFacts struct {
 	Own      act.Party
 	Manifest act.Manifest
 	Officer  act.Person          // who releases
-	Drafter  string              // who drafted it, where another releases
+	Drafter  act.Person          // who drafted it, where another releases; no name: nobody else did
 	Notified bool                // every recipient was notified of the officer
 	Sources  []Source            // what it was made from
 	Consents []product.Consent   // of the originators of what is in it
 	Assured  []product.Assurance // by recipients, before an oral disclosure
 	Mandate  *product.Mandate    // the standing authority that is claimed
+	Giver    act.Person          // who gave that
 
 	Accredited []product.Accreditation // of our own system
 
@@ -496,13 +497,14 @@ func Release(f *ReleaseFacts) Ruling {
 			g.shut(pact.StandingAuthority, "release it in the ordinary way, or give a mandate that covers it", "the mandate does not cover this product, or has ended")
 		default:
 			// Who gave the mandate is no second person to their own release.
-			giver, _, _ := strings.Cut(f.Mandate.By, "@")
-			second = second && giver == f.Officer.Name
+			giver := f.Giver
+			giver.Name, _, _ = strings.Cut(f.Mandate.By, "@")
+			second = second && !party.Two(&giver, &f.Officer)
 		}
 	}
-	if f.Drafter != "" {
-		if f.Drafter == f.Officer.Name {
-			g.shut("second-person", "another officer approves it: 'entente approve'", "who drafted it does not release it")
+	if f.Drafter.Name != "" {
+		if !party.Two(&f.Drafter, &f.Officer) {
+			g.shut("second-person", "another officer approves it: 'entente approve'; where one bears an --identity, both must, and not the same: 'entente person add'", "who drafted it does not release it, under no other name either")
 		}
 		second = false
 	}

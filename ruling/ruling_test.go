@@ -70,7 +70,11 @@ var releaseGates = []struct {
 	{"R15 purpose", "Article 6", func(f *ruling.ReleaseFacts) { f.Manifest.Purpose = "trade" }},
 	{"R29 channel", "Article 9", func(f *ruling.ReleaseFacts) { f.Channel = "pigeon" }},
 	{"R24 leaver", "Article 2", func(f *ruling.ReleaseFacts) { f.Officer.Left = true }},
-	{"R62 drafter approves", "house rule", func(f *ruling.ReleaseFacts) { f.Drafter = "officer" }},
+	{"R62 drafter approves", "house rule", func(f *ruling.ReleaseFacts) { f.Drafter.Name = "officer" }},
+	{"R62 drafter approves under another name", "house rule", func(f *ruling.ReleaseFacts) {
+		f.Drafter, f.Officer.Identity = act.Person{Name: "drafter", Identity: "1077"}, "1077"
+	}},
+	{"R62 nobody knows whether it is the drafter", "house rule", func(f *ruling.ReleaseFacts) { f.Drafter = act.Person{Name: "drafter", Identity: "1077"} }},
 	{"must be understood", "Article 1", func(f *ruling.ReleaseFacts) { f.Blocked = "an unknown act" }},
 }
 

@@ -595,17 +595,22 @@ func (s *slow) release(f *ruling.ReleaseFacts, books map[any]*slow) *verdict {
 	v.must("authorities", !f.Officer.Left && in(act.Releasing, f.Officer.Offices), "a person with the office 'release' does it: 'entente person list'")
 	v.must("authorities", f.Notified, "compare codes with the recipient first: 'entente pact sign --with'")
 	v.cleared(f.Officer, f.Own, rank, f.Now, "an officer who is cleared releases it")
-	by := f.Officer.Name // who else has had a say: the drafter, or who gave the mandate
+	by, known := f.Officer.Name, f.Officer.Identity // who else has had a say: the drafter, or who gave the mandate
 	if d := f.Mandate; d != nil {
 		most := s.rank(d.Mark, m.Made.Time)
 		same := d.Pact == m.Pact && d.Kind == m.Kind && d.Subject == m.Subject && d.Purpose == m.Purpose
 		v.first(
 			rule{"standing-authority", s.kept("standing-authority"), "release it in the ordinary way", nil},
 			rule{"standing-authority", same && most >= 0 && rank <= most && !d.Withdrawn && !d.Given.After(f.Now) && d.Until.After(f.Now), "release it in the ordinary way, or give a mandate that covers it", nil})
-		by = strings.Split(d.By, "@")[0]
+		by, known = strings.Split(d.By, "@")[0], f.Giver.Identity
 	}
-	v.must("two persons", f.Drafter == "" || f.Drafter != f.Officer.Name, "another officer approves it: 'entente approve'")
-	alone := f.Drafter == "" && by == f.Officer.Name
+	// Two are told apart by name, and where one is known by an identity both must be, by that.
+	other := func(name, identity string) bool {
+		o := f.Officer
+		return name != o.Name && (identity == "") == (o.Identity == "") && (identity == "" || identity != o.Identity)
+	}
+	v.must("two persons", f.Drafter.Name == "" || other(f.Drafter.Name, f.Drafter.Identity), "another officer approves it: 'entente approve'; where one bears an --identity, both must, and not the same: 'entente person add'")
+	alone := f.Drafter.Name == "" && !other(by, known)
 	second := f.House.SecondPersonFrom > 0 && rank >= f.House.SecondPersonFrom && alone
 	var as []act.Mark
 	for _, to := range m.Recipients {

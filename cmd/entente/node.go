@@ -314,13 +314,14 @@ type personAdd struct {
 	Needs     []string `help:"Needs to know: pact:purpose."`
 	Facility  string   `help:"The facility whose register holds the name."`
 	Briefed   bool     `help:"The person was briefed."`
+	Identity  string   `help:"Who it is in our personnel records: two names that bear one identity are one person, and never two to a release."`
 	Days      int      `help:"Clearance and needs end after so many days." default:"365"`
 	Left      bool     `help:"The person has left: all ends at once."`
 }
 
 // Run enrols a person.
 func (c *personAdd) Run(a *app) error {
-	p := act.Person{Name: c.Name, Post: c.Post, Clearance: c.Clearance, Facility: c.Facility, Briefed: c.Briefed, Left: c.Left, Until: act.MomentOf(time.Now().AddDate(0, 0, c.Days))}
+	p := act.Person{Name: c.Name, Post: c.Post, Clearance: c.Clearance, Facility: c.Facility, Briefed: c.Briefed, Identity: c.Identity, Left: c.Left, Until: act.MomentOf(time.Now().AddDate(0, 0, c.Days))}
 	for _, o := range c.Offices {
 		p.Offices = append(p.Offices, act.Office(o))
 	}
