@@ -235,12 +235,6 @@ func (c *Catalogue) Partners(tx *ledger.Tx) ([]Partner, error) {
 	return all, nil
 }
 
-// Card returns the pinned card of p, for verifying the ledger.
-func (c *Catalogue) Card(tx *ledger.Tx, p act.Party) (act.Card, bool, error) {
-	partner, ok, err := c.Partner(tx, p)
-	return partner.Card, ok, err
-}
-
 // Keys returns the verifiers of persons whom partners notified.
 func (c *Catalogue) Keys(tx *ledger.Tx) act.Keys {
 	return func(from act.Party, by string) (note.Verifier, error) {

@@ -56,7 +56,14 @@ func (c *Catalogue) Void(tx *ledger.Tx, a act.Act) ([]act.Reason, error) {
 			}
 		}
 	}
-	if b, is := a.Body.(act.Reclassification); is {
+	switch b := a.Body.(type) {
+	case act.Receipt:
+		cu, had, err := c.Product(tx, b.Number)
+		if err == nil && had && cu.From == c.Own && !slices.Contains(cu.Manifest.Recipients, a.From) {
+			return because("receipt", "its party is no recipient of the product", "none: who was released a product receipts it")
+		}
+		return nil, err
+	case act.Reclassification:
 		return c.lowers(tx, a, b)
 	}
 	return nil, nil

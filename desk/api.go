@@ -754,22 +754,40 @@ func (s *Server) open(w http.ResponseWriter, r *http.Request) {
 	_, _ = o.WriteTo(w) // what was cut short is too short for its length: the caller sees it
 }
 
+// EntriesView is a part of the ledger.
+type EntriesView struct {
+	Entries []EntryView `json:"entries"`
+	Size    int64       `json:"size"`           // of the whole ledger
+	Next    int64       `json:"next,omitempty"` // where to go on; absent: there are no more
+}
+
+// maxEntries bounds what is told of the ledger at once.
+const maxEntries = 1000
+
 func (s *Server) entries(r *http.Request) (any, error) {
-	from, _ := strconv.ParseInt(r.FormValue("from"), 10, 64)
-	var all []EntryView
+	from := int64(0)
+	if f := r.FormValue("from"); f != "" {
+		var err error
+		if from, err = strconv.ParseInt(f, 10, 64); err != nil || from < 0 {
+			return nil, invalid("entries are counted from 0, not from %q", f)
+		}
+	}
+	v := EntriesView{Entries: []EntryView{}}
 	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
-		for e, err := range tx.Entries(max(0, from)) {
+		v.Size = tx.Size()
+		for e, err := range tx.Entries(from) {
 			if err != nil {
 				return err
 			}
-			all = append(all, EntryView{e.Index, e.Act, e.Digest.String()})
-			if len(all) == 1000 {
+			if len(v.Entries) == maxEntries {
+				v.Next = e.Index
 				break
 			}
+			v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
 		}
 		return nil
 	})
-	return all, err
+	return v, err
 }
 
 // ProgressView is one line of a long answer; the last holds the result, or the fault.

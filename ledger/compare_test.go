@@ -134,7 +134,7 @@ func TestVerifyFinds(t *testing.T) {
 			t.Fatal(err)
 		}
 		verify := func() error {
-			_, err := b.Verify(t.Context(), b.card, func(*ledger.Tx, act.Party) (act.Card, bool, error) { return b.card, true, nil }, func(int64, int64) {})
+			_, err := b.Verify(t.Context(), b.card, func(int64, int64) {})
 			return err
 		}
 		b.alter(t, func(*ledger.Tx) error { return nil }) // keeps the checkpoint

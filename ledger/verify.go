@@ -15,12 +15,13 @@ import (
 // hold: an entry whose bytes do not parse, a hash that is not the entries', a
 // checkpoint that we signed and the entries no longer give, a partner's act
 // whose proof does not lead to a checkpoint of that partner. It returns the head.
-// Each hash is computed from those before it, which are verified by then: nothing
-// is held that grows with the ledger.
-func (l *Ledger) Verify(ctx context.Context, own act.Card, cards func(*Tx, act.Party) (act.Card, bool, error), progress func(done, all int64)) (act.Head, error) {
+// Each hash is computed from those before it, which are verified by then, and a
+// partner's card is that of the entry that pinned it: no table is believed, and
+// nothing is held that grows with the ledger.
+func (l *Ledger) Verify(ctx context.Context, own act.Card, progress func(done, all int64)) (act.Head, error) {
 	var head act.Head
 	err := l.View(ctx, func(tx *Tx) error {
-		seen := map[act.Party]verified{}
+		seen, cards := map[act.Party]verified{}, map[act.Party]act.Card{}
 		for e, err := range tx.Entries(0) {
 			if err == nil {
 				err = ctx.Err()
@@ -33,6 +34,9 @@ func (l *Ledger) Verify(ctx context.Context, own act.Card, cards func(*Tx, act.P
 			}
 			if err := tx.verifyHashes(e); err != nil {
 				return err
+			}
+			if b, ok := e.Act.Body.(act.Known); ok && e.Act.From == own.Party {
+				cards[b.Card.Party] = b.Card
 			}
 			if b, err := tx.Get(tableSigned, be(e.Index+1)); err != nil {
 				return err
@@ -84,7 +88,7 @@ func (tx *Tx) verifyHashes(e Entry) error {
 	return nil
 }
 
-func (tx *Tx) verifyEntry(e Entry, seen map[act.Party]verified, cards func(*Tx, act.Party) (act.Card, bool, error)) error {
+func (tx *Tx) verifyEntry(e Entry, seen map[act.Party]verified, cards map[act.Party]act.Card) error {
 	if i, ok, err := tx.Find(e.Digest); err != nil || !ok || i != e.Index {
 		return fmt.Errorf("verifying entry %d: it is not found under its digest", e.Index)
 	}
@@ -97,9 +101,9 @@ func (tx *Tx) verifyEntry(e Entry, seen map[act.Party]verified, cards func(*Tx, 
 	}
 	last := seen[e.Act.From]
 	if !bytes.Equal(last.checkpoint, checkpoint) {
-		card, known, err := cards(tx, e.Act.From)
-		if err != nil || !known {
-			return fmt.Errorf("verifying entry %d: the keys of %s are not known", e.Index, e.Act.From)
+		card, known := cards[e.Act.From]
+		if !known {
+			return fmt.Errorf("verifying entry %d: no entry before it pinned the keys of %s", e.Index, e.Act.From)
 		}
 		last.checkpoint = checkpoint
 		if last.head, err = ReadCheckpoint(card, checkpoint); err != nil {

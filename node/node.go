@@ -494,7 +494,7 @@ func (n *Node) evidence(ctx context.Context, p act.Party, what string, b []byte)
 
 // Verify verifies the whole ledger and every kept product.
 func (n *Node) Verify(ctx context.Context, progress func(done, all int64)) (act.Head, error) {
-	head, err := n.Ledger.Verify(ctx, n.Card, n.Catalogue.Card, progress)
+	head, err := n.Ledger.Verify(ctx, n.Card, progress)
 	if err != nil {
 		return head, err
 	}

@@ -59,9 +59,10 @@ func (p *proc) command(args ...string) *exec.Cmd {
 	return c
 }
 
-func newProc(t *testing.T, party string) *proc {
+// newProc makes a node and starts it; more are arguments of init.
+func newProc(t *testing.T, party string, more ...string) *proc {
 	t.Helper()
-	p := newProcIn(t, t.TempDir(), party)
+	p := newProcIn(t, t.TempDir(), party, more...)
 	p.start("")
 	return p
 }

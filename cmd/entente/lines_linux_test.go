@@ -5,9 +5,6 @@ package main
 import (
 	"crypto/tls"
 	"flag"
-	"io"
-	"net/http"
-	"net/http/cookiejar"
 	"os"
 	"path/filepath"
 	"strings"
@@ -58,30 +55,6 @@ func (p *proc) link() (v desk.PartnerView) {
 		v = s.Partners[0]
 	}
 	return v
-}
-
-// page is the home page of a person's desk, as text.
-func (p *proc) page(as string) string {
-	p.t.Helper()
-	var v map[string]string
-	if err := p.c.Post(p.t.Context(), "/v1/link", map[string]string{"as": as}, &v); err != nil {
-		p.t.Fatal(err)
-	}
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	c := &http.Client{Jar: jar}
-	r, err := c.Get(v["link"])
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	defer r.Body.Close()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	return string(b)
 }
 
 // lined are two nodes of which Seoul calls Tokyo through a line, and Tokyo cannot call.
@@ -236,7 +209,7 @@ func TestFaultsOfKeys(t *testing.T) {
 	l.Set(line.Line{})
 	saw := ""
 	kr.wait("the officer is told", func() bool { saw = kr.link().Reason; return strings.Contains(saw, "not the one pinned") })
-	if page := kr.page("officer"); !strings.Contains(page, "not the one pinned") {
+	if _, page := kr.page(kr.browser("officer"), "/", nil); !strings.Contains(page, "not the one pinned") {
 		t.Errorf("the desk does not say why:\n%s", page)
 	}
 	t.Logf("the recipient comes back with other keys: Seoul's officer reads %q", saw)

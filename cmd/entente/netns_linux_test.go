@@ -17,10 +17,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wire joins two network namespaces, each by a device of its own, and hands over the packets
+// cable joins two network namespaces, each by a device of its own, and hands over the packets
 // of one to the other: late, and some of them not at all. It needs no queueing discipline of
 // the kernel, which few machines have.
-type wire struct {
+type cable struct {
 	t     *testing.T
 	ends  [2]end
 	delay atomic.Int64 // each way
@@ -42,10 +42,10 @@ func ip(args ...string) error {
 	return nil
 }
 
-// newWire makes both namespaces; where that is not allowed the test is skipped.
-func newWire(t *testing.T, mtu int, addresses [2]string, bits int) *wire {
+// newCable makes both namespaces; where that is not allowed the test is skipped.
+func newCable(t *testing.T, mtu int, addresses [2]string, bits int) *cable {
 	t.Helper()
-	w := &wire{t: t}
+	w := &cable{t: t}
 	for i := range w.ends {
 		e := &w.ends[i]
 		name := fmt.Sprintf("ent%04x%d", rand.IntN(1<<16), i)
@@ -96,7 +96,7 @@ func (e *end) up() error {
 func (e *end) down() error { return ip("-n", e.space, "link", "set", e.device, "down") }
 
 // pump hands over packets from one end to the other.
-func (w *wire) pump(from, to int) {
+func (w *cable) pump(from, to int) {
 	type packet struct {
 		b  []byte
 		at time.Time
@@ -151,7 +151,7 @@ func TestFaultsOfNetwork(t *testing.T) {
 	} {
 		t.Run(x.what, func(t *testing.T) {
 			t.Parallel()
-			w := newWire(t, x.mtu, x.addresses, x.bits)
+			w := newCable(t, x.mtu, x.addresses, x.bits)
 			var both [2]*proc
 			for i, party := range []string{"KR", "JP"} {
 				p := newProcIn(t, t.TempDir(), party)

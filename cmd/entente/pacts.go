@@ -290,7 +290,7 @@ func (pactsCmd) Run(a *app) error {
 }
 
 type ledgerCmd struct {
-	Verify  ledgerVerify  `cmd:"" help:"Verify every entry, hash, proof and checkpoint."`
+	Verify  ledgerVerify  `cmd:"" help:"Verify every entry, hash, proof and checkpoint, and compare the tables with what the entries give."`
 	Rebuild ledgerRebuild `cmd:"" help:"Drop every folded table and fold the ledger again."`
 	Show    ledgerShow    `cmd:"" help:"List the entries."`
 }
@@ -333,30 +333,34 @@ func (a *app) steps(path string, ask, result any, of string, tell func(io.Writer
 }
 
 type ledgerShow struct {
-	From int64 `help:"First entry." default:"0"`
+	From int64 `help:"First entry, counted from 0; at most 1000 are listed at once." default:"0"`
 }
 
 // Run lists entries.
 func (c *ledgerShow) Run(a *app) error {
 	return a.client(func(d *desk.Client) error {
-		var all []struct {
-			Index  int64  `json:"index"`
-			Digest string `json:"digest"`
-			Act    struct {
-				Kind act.Kind    `json:"kind"`
-				From act.Party   `json:"from"`
-				By   string      `json:"by"`
-				At   act.Moment  `json:"at"`
-				Pact act.PactID  `json:"pact"`
-				To   []act.Party `json:"to"`
-			} `json:"act"`
+		var v struct {
+			Entries []struct {
+				Index  int64  `json:"index"`
+				Digest string `json:"digest"`
+				Act    struct {
+					Kind act.Kind    `json:"kind"`
+					From act.Party   `json:"from"`
+					By   string      `json:"by"`
+					At   act.Moment  `json:"at"`
+					Pact act.PactID  `json:"pact"`
+					To   []act.Party `json:"to"`
+				} `json:"act"`
+			} `json:"entries"`
+			Size int64 `json:"size"`
+			Next int64 `json:"next,omitempty"`
 		}
-		if err := d.Get(a.ctx, desk.Path("/v1/entries", "from", fmt.Sprint(c.From)), &all); err != nil {
+		if err := d.Get(a.ctx, desk.Path("/v1/entries", "from", fmt.Sprint(c.From)), &v); err != nil {
 			return err
 		}
-		return a.answer(all, func(w io.Writer) {
+		return a.answer(v, func(w io.Writer) {
 			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-			for _, e := range all {
+			for _, e := range v.Entries {
 				by := e.Act.By
 				if by == "" {
 					by = string(e.Act.From)
@@ -364,6 +368,12 @@ func (c *ledgerShow) Run(a *app) error {
 				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%.12s\n", e.Index, e.Act.At.Format("2006-01-02 15:04:05"), e.Act.Kind, by, e.Digest)
 			}
 			t.Flush()
+			switch { // beside the list, which a script may read
+			case v.Next > 0:
+				fmt.Fprintf(a.errs, "of %d entries; go on with: entente ledger show --from %d\n", v.Size, v.Next)
+			case len(v.Entries) == 0:
+				fmt.Fprintf(a.errs, "the ledger has %d entries, counted from 0\n", v.Size)
+			}
 		})
 	})
 }
