@@ -54,6 +54,8 @@ const (
 	// maxBases bounds the heads of ours that a parcel shows its growth from: what the partner saw last
 	// is one of them, unless it saw none of that many.
 	maxBases = 256
+	// maxAsking bounds the numbers of ours whose answer is waited for: days of asking.
+	maxAsking = 256
 	// maxRemembered bounds the numbers of parcels that are remembered, to notice one that comes twice.
 	maxRemembered = 1024
 	// maxObjects bounds the JSON objects of one frame: a delivery has three for each act, and

@@ -121,7 +121,9 @@ type Statement struct {
 	Seen   seen       `json:"seen"` // your ledger as I last saw it
 	Acts   act.Sum    `json:"acts"` // SHA-384 of the delivery in the parcel
 	Want   []want     `json:"want,omitempty"`
-	Gives  []given    `json:"gives,omitempty"` // content that follows, in order
+	Gives  []given    `json:"gives,omitempty"`  // content that follows, in order
+	Asks   bool       `json:"asks,omitempty"`   // I began anew: say where you stand
+	Answer string     `json:"answer,omitempty"` // the number of your parcel that asked
 }
 
 // given says which blocks of a product's content follow.

@@ -54,6 +54,14 @@ type correspondence struct {
 	sentAt time.Time
 	tries  int
 	owes   bool // acts were taken in, or could not be: say where we are
+
+	// After a start we may stand elsewhere than we said before: a backup was put back.
+	// Who is told so answers; until then it is said again.
+	met     bool
+	asking  []string // numbers of our parcels that asked, newest last
+	askedAt time.Time
+	answer  string // the number of the partner's parcel that asked
+
 	asked  time.Time
 	serve  []want    // what the partner asked for
 	asks   time.Time // when it asked
@@ -136,7 +144,7 @@ func (o *Post) hold(ctx context.Context, p act.Party) (*correspondence, error) {
 		c.mu.Unlock()
 		return nil, err
 	}
-	c.loaded, c.owes = true, true // we may stand elsewhere than we said before: a backup was put back
+	c.loaded = true
 	return c, nil
 }
 
@@ -172,8 +180,12 @@ func (o *Post) Next(ctx context.Context, p act.Party, route []act.Party) ([]byte
 		return nil, err
 	}
 	var b bytes.Buffer
-	if _, err := o.write(ctx, &b, route, l); err != nil {
+	out, err := o.write(ctx, &b, route, l)
+	if err != nil {
 		return nil, err
+	}
+	if l.statement.Asks {
+		c.asking = append(c.asking[max(0, len(c.asking)-maxAsking+1):], out.Number)
 	}
 	return b.Bytes(), nil
 }
@@ -190,7 +202,8 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p, hop act.Party) 
 		return nil, err
 	}
 	due := queued > c.heard.Next && (c.sentTo <= c.heard.Next || now.Sub(c.sentAt) >= retry(c.tries))
-	if !due && !c.owes && len(wants) == 0 && len(c.serve) == 0 {
+	asks := !c.met && (c.askedAt.IsZero() || now.Sub(c.askedAt) >= retry(max(0, len(c.asking)-1)))
+	if !due && !c.owes && !asks && len(wants) == 0 && len(c.serve) == 0 {
 		return nil, nil
 	}
 	l := &letter{room: maxGiven}
@@ -211,7 +224,10 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p, hop act.Party) 
 		c.asked = now
 	}
 	c.owes, l.gives = false, c.take(parcelBlocks)
-	l.statement = Statement{From: d.Own.Party, To: p, At: act.MomentOf(now), Want: wants}
+	l.statement = Statement{From: d.Own.Party, To: p, At: act.MomentOf(now), Want: wants, Asks: asks, Answer: c.answer}
+	if c.answer = ""; asks {
+		c.askedAt = now
+	}
 	l.statement.Next, l.statement.Seen, err = d.state(ctx, p)
 	return l, err
 }
@@ -538,6 +554,10 @@ func (o *Post) takeIn(ctx context.Context, c *correspondence, p *opened, channel
 func (o *Post) hear(ctx context.Context, c *correspondence, p *opened, again bool) error {
 	d := o.Direct
 	c.state.Heard = d.Now()
+	c.met = c.met || slices.Contains(c.asking, p.Answer)
+	if p.Asks && !again {
+		c.owes, c.answer = true, p.Number
+	}
 	newest := !again && p.At.After(c.said)
 	if err := o.moveOn(ctx, c, p.From, took{p.Next, p.Seen}, newest); err != nil {
 		return err

@@ -315,8 +315,7 @@ func (w *World) doPouch() string {
 }
 
 // settlePost carries parcels until nothing is left to say. Some are lost at first, so
-// that what is said again is seen; but not the first word of each side, which nobody
-// knows to miss.
+// that what is said again is seen.
 func (w *World) settlePost() {
 	a, b := w.sides[0], w.sides[1]
 	for _, s := range w.sides[:2] { // what comes late
@@ -324,7 +323,6 @@ func (w *World) settlePost() {
 			_ = w.carry(s, 0)
 		}
 	}
-	var heard [2]bool
 	for idle, rounds := 0, 0; idle < 8 && rounds < 200; rounds++ {
 		before := w.sizes()
 		for _, s := range [2]*Side{a, b} {
@@ -333,11 +331,7 @@ func (w *World) settlePost() {
 			}
 			q := &w.pouch.to[s.index()]
 			if rounds < 3 {
-				*q = slices.DeleteFunc(*q, func(p parcel) bool {
-					first := !heard[p.from.index()]
-					heard[p.from.index()] = true
-					return !first && w.rnd.IntN(2) == 0
-				})
+				*q = slices.DeleteFunc(*q, func(parcel) bool { return w.rnd.IntN(2) == 0 })
 			}
 			for len(*q) > 0 && w.failed == nil {
 				_ = w.carry(s, 0)
