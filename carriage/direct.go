@@ -50,6 +50,7 @@ type Direct struct {
 	Connect     func(ctx context.Context, address string) (net.Conn, error)
 	Jitter      *rand.Rand                                                                 // spreads reconnections; guarded by mu
 	Evidence    func(ctx context.Context, p act.Party, what string, evidence []byte) error // keeps what convicts a ledger
+	Doubt       func(p act.Party) string                                                   // why the ledger of p is in doubt though no entry says so yet; empty: it is not
 	Log         *slog.Logger
 
 	mu        sync.Mutex
@@ -295,13 +296,22 @@ func (d *Direct) pinned(ctx context.Context, p act.Party, k act.Sum) (act.Card, 
 			return fmt.Errorf("%s is not known here: compare codes first", p)
 		case partner.Card.Link != k:
 			return fmt.Errorf("the key shown is not the one pinned for %s: refuse it, or compare codes anew if the partner changed its key", p)
-		case partner.Disputed != "":
-			return fmt.Errorf("the ledger of %s is disputed: %s", p, partner.Disputed)
+		}
+		if why := d.Disputed(partner); why != "" {
+			return fmt.Errorf("the ledger of %s is disputed: %s", p, why)
 		}
 		card = partner.Card
 		return nil
 	})
 	return card, err
+}
+
+// Disputed says why a partner's ledger is disputed, or in doubt; empty: it is not.
+func (d *Direct) Disputed(p catalogue.Partner) string {
+	if p.Disputed != "" || d.Doubt == nil {
+		return p.Disputed
+	}
+	return d.Doubt(p.Card.Party)
 }
 
 // greeting shakes hands and exchanges hellos, in bounded time however the peer

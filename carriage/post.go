@@ -62,11 +62,11 @@ type correspondence struct {
 	askedAt time.Time
 	answer  string // the number of the partner's parcel that asked
 
-	asked  time.Time
-	serve  []want    // what the partner asked for
-	asks   time.Time // when it asked
-	in     map[act.Number]*vault.Incoming
-	seen   []string // numbers of its parcels, newest last
+	asked time.Time
+	serve []want    // what the partner asked for
+	asks  time.Time // when it asked
+	in    map[act.Number]*vault.Incoming
+	seen  []string // numbers of its parcels, newest last
 
 	state Letters
 }
@@ -513,8 +513,8 @@ func (o *Post) card(ctx context.Context, p act.Party) (card act.Card, err error)
 			return err
 		case !ok:
 			return fmt.Errorf("%w: %s is not known here: compare codes first", ErrParcel, p)
-		case partner.Disputed != "":
-			return fmt.Errorf("%w: the ledger of %s is disputed: %s", ErrParcel, p, partner.Disputed)
+		case d.Disputed(partner) != "":
+			return fmt.Errorf("%w: the ledger of %s is disputed: %s", ErrParcel, p, d.Disputed(partner))
 		case partner.Parked != "":
 			return fmt.Errorf("%w: an officer parked %s: %s; what it says is said again when it is resumed", ErrParcel, p, partner.Parked)
 		}

@@ -63,7 +63,7 @@ type Way struct {
 
 func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.State, letters carriage.Letters) (PartnerView, error) {
 	now := s.Now()
-	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: p.Disputed, Via: p.Via, Parked: p.Parked}
+	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: s.Carriage.Disputed(p), Via: p.Via, Parked: p.Parked}
 	v.parcels(letters)
 	if !l.Since.IsZero() {
 		at := act.MomentOf(l.Since)

@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"entente/act"
@@ -15,8 +16,9 @@ import (
 func (n *Node) watch(ctx context.Context) {
 	told := map[due]bool{}
 	for ctx.Err() == nil {
-		if err := n.alarm(ctx, told); err != nil && ctx.Err() == nil {
-			n.seams.Log.Error("looking for overdue receipts", "why", err.Error())
+		// Time alone may let in what our clock kept out.
+		if err := errors.Join(n.alarm(ctx, told), n.enterEvidence(ctx)); err != nil && ctx.Err() == nil {
+			n.seams.Log.Error("looking for what is overdue", "why", err.Error())
 		}
 		if err := n.Intake.Overdue(ctx); err != nil && ctx.Err() == nil {
 			n.seams.Log.Error("looking for releases that waited too long for an approval", "why", err.Error())

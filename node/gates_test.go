@@ -21,16 +21,24 @@ type couple struct {
 	kr, jp *node.Node
 	clock  time.Time
 	text   act.Sum
+	disks  map[act.Party]*memory.Disk
+}
+
+// seams give both nodes the test's clock.
+func (x *couple) seams() node.Seams {
+	s := node.World(slog.New(slog.DiscardHandler))
+	s.Now = func() time.Time { return x.clock }
+	return s
 }
 
 // met makes two nodes that know each other; law is the house rules of JP's.
 func met(t *testing.T, law string) *couple {
 	t.Helper()
-	x := &couple{clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC)}
-	seams := node.World(slog.New(slog.DiscardHandler))
-	seams.Now = func() time.Time { return x.clock }
+	x := &couple{clock: time.Date(2026, 1, 5, 0, 0, 0, 0, time.UTC), disks: map[act.Party]*memory.Disk{}}
+	seams := x.seams()
 	for p, to := range map[act.Party]**node.Node{"KR": &x.kr, "JP": &x.jp} {
 		d, dir := memory.NewDisk(), t.TempDir()
+		x.disks[p] = d
 		if law != "" && p == "JP" {
 			write(t, dir+"/"+node.LawName, law)
 		}

@@ -10,7 +10,6 @@ package node
 import (
 	"context"
 	crand "crypto/rand"
-	"crypto/sha512"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -85,6 +84,9 @@ type Node struct {
 
 	past    chan struct{} // held by who folds the past
 	folding sync.Mutex    // held by who compares the tables
+
+	convicts  sync.Mutex             // held by who enters evidence
+	unentered map[string]act.Dispute // evidence that no entry names yet, by its file
 
 	unneeded []vault.Digest // when the node began
 	swept    sync.Once
@@ -328,7 +330,8 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
 	n.Carriage.Post = &carriage.Post{Direct: n.Carriage, Key: o.seal, Signers: o.signers, Random: seams.Random}
 	n.Carriage.Agreed = func(ctx context.Context) { n.swept.Do(func() { n.agreed(ctx) }) }
-	if err := n.loadPersons(ctx); err != nil || n.Vault == nil {
+	n.Carriage.Doubt = n.doubt
+	if err := errors.Join(n.loadPersons(ctx), n.loadEvidence()); err != nil || n.Vault == nil {
 		return n, err
 	}
 	return n, n.sweep(ctx)
@@ -467,31 +470,6 @@ func (n *Node) SetAddress(ctx context.Context, p act.Party, a string) error {
 	return n.Ledger.Update(ctx, func(tx *ledger.Tx) error { return ledger.Save(tx, tableSettings, "address/"+string(p), a) })
 }
 
-// evidence keeps what convicts a ledger in a file of its own, and enters it.
-func (n *Node) evidence(ctx context.Context, p act.Party, what string, b []byte) error {
-	sum := sha512.Sum384(b)
-	dir := filepath.Join(n.dir, evidenceDir)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("keeping evidence: %w", err)
-	}
-	name := fmt.Sprintf("%s-%x.json", p, sum[:6])
-	if err := files.WriteFile(dir, name, b); err != nil {
-		return err
-	}
-	n.seams.Log.Error("evidence is kept", "of the ledger of", string(p), "file", filepath.Join(evidenceDir, name), "what", what)
-	if p == n.Card.Party {
-		return nil // our own ledger is the one in doubt: it is not written
-	}
-	return n.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		s, err := n.Catalogue.Statement(tx, n.seams.Now(), act.LedgerDisputed, act.Dispute{Party: p, Evidence: sum, What: what})
-		if err != nil {
-			return err
-		}
-		_, err = n.Catalogue.Enter(tx, s, nil)
-		return err
-	})
-}
-
 // Verify verifies the whole ledger and every kept product.
 func (n *Node) Verify(ctx context.Context, progress func(done, all int64)) (act.Head, error) {
 	head, err := n.Ledger.Verify(ctx, n.Card, progress)
@@ -556,30 +534,6 @@ func (n *Node) forget() error {
 	return nil
 }
 
-// altered keeps which rows were altered as evidence: by digests alone, for they hold
-// what is not to be written in the clear.
-func (n *Node) altered(ctx context.Context, a *ledger.Altered) error {
-	type row struct {
-		Table  string  `json:"table"`
-		Key    act.Sum `json:"key"`
-		How    string  `json:"how"`
-		Is     act.Sum `json:"is"`
-		Should act.Sum `json:"should"`
-	}
-	all := struct {
-		Rows []row `json:"rows"`
-		More int   `json:"more"`
-	}{More: a.More}
-	for _, r := range a.Rows {
-		all.Rows = append(all.Rows, row{r.Table, sha512.Sum384(r.Key), r.How, r.Is, r.Should})
-	}
-	b, err := json.MarshalIndent(all, "", "  ")
-	if err != nil {
-		return err
-	}
-	return n.evidence(ctx, n.Card.Party, fmt.Sprintf("%d rows of the tables are not what the entries give", len(a.Rows)+a.More), b)
-}
-
 // Serve runs the node until ctx ends or storage fails: it answers partners on
 // l (nil: nobody can call), calls those whose address is known, and answers
 // askings for shares.
@@ -639,15 +593,15 @@ func (n *Node) follow(ctx context.Context, wg *sync.WaitGroup) {
 	}
 }
 
-// Step is one step of following the ledger: it lends the shares that are asked
-// for, and returns the partners, who are to be called.
+// Step is one step of following the ledger: it enters what could not be entered
+// before, lends the shares that are asked for, and returns the partners, who are to be called.
 func (n *Node) Step(ctx context.Context) (partners []catalogue.Partner, err error) {
 	err = n.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		partners, err = n.Catalogue.Partners(tx)
 		return err
 	})
 	_, lent := n.Release.Answer(ctx)
-	return partners, errors.Join(err, lent)
+	return partners, errors.Join(err, n.enterEvidence(ctx), lent)
 }
 
 // Close closes the folder.

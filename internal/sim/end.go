@@ -2,6 +2,7 @@ package sim
 
 import (
 	"bytes"
+	"crypto/sha512"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -257,6 +258,27 @@ func (w *World) evident(s *Side) {
 	}
 }
 
+// entered checks that what convicts a partner stands in the ledger, also where a clock
+// or a crash kept it out when it was found.
+func (w *World) entered(s *Side) {
+	if _, err := s.n.Step(w.ctx); err != nil {
+		w.told(s, err)
+	}
+	w.look(s)
+	var disputes []act.Sum
+	for _, a := range s.view.acts {
+		if d, ok := a.Body.(act.Dispute); ok && a.From == s.party {
+			disputes = append(disputes, d.Evidence)
+		}
+	}
+	for _, b := range s.evidence() {
+		var c ledger.Contradiction
+		if json.Unmarshal(b, &c) == nil && c.Party != "" && c.Party != s.party && !slices.Contains(disputes, act.Sum(sha512.Sum384(b))) {
+			w.fail(30, "%s keeps evidence against %s that its ledger does not name", s, c.Party)
+		}
+	}
+}
+
 // final checks what must be true of a world that was healed.
 func (w *World) final() {
 	for _, s := range w.sides {
@@ -266,6 +288,7 @@ func (w *World) final() {
 		if _, err := s.n.Verify(w.ctx, func(_, _ int64) {}); err != nil {
 			w.fail(26, "%s: %v", s, err)
 		}
+		w.entered(s)
 		w.refolds(s)
 		w.secret(s)
 		w.tables(s)

@@ -412,7 +412,7 @@ func (w *World) fork(kr, jp *Side) string {
 	size := kr.view.size()
 	answer := w.takes(kr, d)
 	w.look(kr)
-	if kr.n.Ledger.Err() == nil && !kr.power && !kr.now().Before(kr.view.last.Add(-catalogue.ClockSlack)) { // a clock that is behind stops writes: a known gap
+	if kr.n.Ledger.Err() == nil && !kr.power && !kr.now().Before(kr.view.last.Add(-catalogue.ClockSlack)) { // nothing is entered then, and what convicts waits
 		if d.Acts == nil && (answer == "done" || !kr.view.disputed[parties[1]]) {
 			w.fail(30, "%s takes %s as if it were one: %s", kr, what, answer)
 		}
