@@ -84,9 +84,70 @@ func (o *Office) Know(ctx context.Context, card act.Card, code, as string) error
 	})
 }
 
-// Route says by way of whom partner p is reached from now on; empty: directly.
+// Way is a change of way to a partner.
+type Way struct {
+	To    act.Party
+	Taken int64  // how many of our acts for it the partner is known to have taken in
+	By    string // the channel; empty: that of a route
+	Leave bool   // what it strands is left to be refused, and released again
+}
+
+// Strands refuses a change of way that would strand a product: released for the way
+// that was, it waits, and its recipient would refuse it by the new one for good.
+func (o *Office) Strands(tx *ledger.Tx, w Way, via act.Party) error {
+	if w.Leave {
+		return nil
+	}
+	var because []act.Reason
+	for q, err := range o.Catalogue.Queue(tx, w.To, w.Taken) {
+		if err != nil {
+			return err
+		}
+		e, err := tx.Entry(q.Index)
+		if err != nil {
+			return err
+		}
+		b, is := e.Act.Body.(act.Release)
+		if !is || e.Act.Kind != act.ProductReleased {
+			continue
+		}
+		cu, _, err := o.Catalogue.Product(tx, b.Manifest.Number)
+		if err != nil {
+			return err
+		}
+		_, here := cu.Received[w.To]
+		if _, refused := cu.Refused[w.To]; here || refused {
+			continue // its answer came before the partner's word that it was taken in
+		}
+		p, _, ok, err := o.Catalogue.PactUnder(tx, e.Act.Pact, b.Text)
+		if err != nil || !ok {
+			return err
+		}
+		by := cmp.Or(w.By, p.Way(via))
+		rank, _ := p.Table.Rank(b.Manifest.Mark, b.Manifest.Made.Time)
+		if limit, open := p.Limit(o.Card.Party, w.To, by); open && rank <= limit {
+			continue
+		}
+		article := "channels"
+		if cited, ok := p.Cite(pact.Channels); ok {
+			article = cited[0].Article
+		}
+		because = append(because, act.Reason{Article: article, Text: fmt.Sprintf("%s waits for %s, and %s does not carry it by %s: it would be refused there for good", b.Manifest.Number, w.To, p.ID, by),
+			Cure: "let it arrive first ('entente status'), or say --leave: it is refused, and is released again under a pact that knows the way"})
+		if len(because) == act.MaxList {
+			break
+		}
+	}
+	if because != nil {
+		return &Refused{ruling.Ruling{Because: because}}
+	}
+	return nil
+}
+
+// Route says by way of whom a partner is reached from now on; empty: directly.
 // The hub must be a partner itself, reached directly.
-func (o *Office) Route(ctx context.Context, p, via act.Party, as string) error {
+func (o *Office) Route(ctx context.Context, w Way, via act.Party, as string) error {
+	p := w.To
 	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		partner, ok, err := o.Catalogue.Partner(tx, p)
 		if err != nil || !ok {
@@ -109,6 +170,9 @@ func (o *Office) Route(ctx context.Context, p, via act.Party, as string) error {
 					return fmt.Errorf("%s is the hub to %s, so it is reached directly: route %s another way first", p, q.Card.Party, q.Card.Party)
 				}
 			}
+		}
+		if err := o.Strands(tx, w, via); err != nil {
+			return err
 		}
 		return o.sign(ctx, tx, as, "", act.PartnerRouted, act.Routing{Party: p, Via: via})
 	})

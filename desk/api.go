@@ -530,7 +530,8 @@ func (s *Server) pin(r *http.Request, card act.Card, a PactAsk) error {
 // RouteAsk says by way of whom a partner is reached.
 type RouteAsk struct {
 	act.Routing
-	As string `json:"as"`
+	As    string `json:"as"`
+	Leave bool   `json:"leave,omitempty"` // also what it strands
 }
 
 func (s *Server) route(r *http.Request) (any, error) {
@@ -538,10 +539,26 @@ func (s *Server) route(r *http.Request) (any, error) {
 	if err := read(r, &a); err != nil {
 		return nil, err
 	}
-	if err := s.Chancery.Route(r.Context(), a.Party, a.Via, a.As); err != nil {
-		return nil, invalid("%v", err)
+	w, err := s.way(r, a.Party, a.Leave)
+	if err != nil {
+		return nil, err
 	}
-	return a.Routing, nil
+	err = s.Chancery.Route(r.Context(), w, a.Via, a.As)
+	var refused *chancery.Refused
+	if err != nil && !errors.As(err, &refused) {
+		err = invalid("%v", err)
+	}
+	return a.Routing, err
+}
+
+// way begins a change of way to p.
+func (s *Server) way(r *http.Request, p act.Party, leave bool) (w chancery.Way, err error) {
+	w = chancery.Way{To: p, Leave: leave}
+	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
+		w.Taken, err = s.Carriage.Taken(tx, p)
+		return err
+	})
+	return w, err
 }
 
 // meet finds the card of a partner that is not pinned yet: by calling it, or

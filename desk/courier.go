@@ -20,6 +20,7 @@ type PackAsk struct {
 	Medium   int       `json:"medium"`   // which of the packing's, from 1
 	Courier  string    `json:"courier"`  // who takes it from As
 	As       string    `json:"as"`
+	Leave    bool      `json:"leave,omitempty"` // pack also what the recipient would refuse by this way
 }
 
 // HandAsk enters a hand-over on a medium.
@@ -49,6 +50,14 @@ func (s *Server) packMedium(w http.ResponseWriter, r *http.Request) {
 		}
 		signer, err := s.registrar(r, a.As, a.Dir)
 		if err != nil {
+			return m, err
+		}
+		way, err := s.way(r, a.To, a.Leave)
+		if err != nil {
+			return m, err
+		}
+		way.By = "courier"
+		if err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error { return s.Chancery.Strands(tx, way, "") }); err != nil {
 			return m, err
 		}
 		return s.Carriage.Post.Pack(r.Context(), a.To, a.Dir, a.Capacity, a.Medium, a.Courier, signer, p)

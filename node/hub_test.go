@@ -450,3 +450,68 @@ func TestHubAndBack(t *testing.T) {
 		}
 	})
 }
+
+// TestStranded: a change of way that would have a waiting product refused there is
+// refused here, with its article and cure; who leaves it to be refused is told so, and
+// releases it again.
+func TestStranded(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		us, _ := establish(t, "US", net)
+		concludeThree(t, kr, jp, us)
+		defer func() { kr.stop(); jp.stop(); us.stop() }()
+		route := func(n *partyNode, to, via act.Party, leave bool) error {
+			return n.c.Post(t.Context(), "/v1/route", desk.RouteAsk{Routing: act.Routing{Party: to, Via: via}, As: "officer", Leave: leave}, &act.Routing{})
+		}
+		refused := func(err error, n act.Number, by string) {
+			t.Helper()
+			var p *desk.Problem
+			if !errors.As(err, &p) || p.Kind != "refused" || len(p.Because) != 1 || !strings.Contains(p.Because[0].Text, string(n)) || !strings.Contains(p.Because[0].Text, "by "+by) ||
+				!strings.Contains(p.Because[0].Cure, "--leave") || !strings.Contains(p.Because[0].Article, "Article") {
+				t.Errorf("by %s: %v", by, err)
+			}
+		}
+		byHub, err := kr.c.Release(t.Context(), draftThree("JP"), strings.NewReader("by the hub"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		kr.receipted(t, byHub.Number) // what arrived strands nobody
+		if err := errors.Join(route(kr, "JP", "", false), route(jp, "KR", "", false)); err != nil {
+			t.Fatal(err)
+		}
+		conclude(t, kr, jp)
+		jp.stop()
+		slip, err := kr.c.Release(t.Context(), draft("군사II급비밀"), strings.NewReader("directly"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(route(kr, "JP", "US", false), slip.Number, "hub")
+		pack := func(leave bool) error {
+			var m carriage.Medium
+			return kr.c.Long(t.Context(), "/v1/courier/pack", desk.PackAsk{To: "JP", Dir: t.TempDir(), Capacity: 1 << 30, Medium: 1, Courier: "courier", As: "officer", Leave: leave}, &m, quiet)
+		}
+		if err := pack(false); err != nil {
+			t.Errorf("its pact carries it by courier: %v", err)
+		}
+		if err := route(kr, "JP", "US", true); err != nil {
+			t.Fatal(err)
+		}
+		another, err := kr.c.Release(t.Context(), draftThree("JP"), strings.NewReader("by the hub again"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused(route(kr, "JP", "", false), another.Number, "electronic")
+		refused(pack(false), another.Number, "courier")
+		jp.resume(t, jpDisk, net)
+		if err := route(jp, "KR", "US", false); err != nil {
+			t.Fatal(err)
+		}
+		kr.receipted(t, another.Number)
+		kr.until(t, "what was left is refused, with a cure", func(tx *ledger.Tx) bool {
+			cu, _, err := kr.Catalogue.Product(tx, slip.Number)
+			no := cu.Refused["JP"].Because
+			return err == nil && len(no) == 1 && strings.Contains(no[0].Text, "hub") && no[0].Cure != ""
+		})
+	})
+}

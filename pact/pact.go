@@ -358,6 +358,18 @@ func (p *Pact) Names(purpose string) bool {
 	return false
 }
 
+// Way is how the pact's texts name the way to a party that is reached by way of via;
+// empty: on the line. Another's hub is no channel of this pact.
+func (p *Pact) Way(via act.Party) string {
+	switch via {
+	case "":
+		return "electronic"
+	case p.Hub.Party:
+		return "hub"
+	}
+	return "hub " + string(via)
+}
+
 // Limit returns the greatest rank that may move from one party to another by a
 // channel. It reports false where the pact knows no such way.
 func (p *Pact) Limit(from, to act.Party, channel string) (rank int, ok bool) {

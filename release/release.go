@@ -152,8 +152,8 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string,
 		if ok {
 			c.partners = append(c.partners, partner)
 			if partner.Via != "" { // sealed to its recipients alone, so that the hub is no third party (R17)
-				if channel = "hub"; p == nil || partner.Via != p.Hub.Party {
-					channel += " " + string(partner.Via) // another's hub is no channel of this pact
+				if channel = "hub"; p != nil {
+					channel = p.Way(partner.Via)
 				}
 			}
 		}

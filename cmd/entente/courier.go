@@ -48,6 +48,7 @@ type courierPack struct {
 	Size    size      `help:"What one medium holds." default:"4GB"`
 	Medium  int       `help:"Which medium of the packing this is." default:"1"`
 	As      string    `help:"Who packs and hands over." default:"officer"`
+	Leave   bool      `help:"Pack also what the pact does not carry by courier: it is refused there, and is released again."`
 }
 
 // Run packs.
@@ -57,7 +58,7 @@ func (c *courierPack) Run(a *app) error {
 		return err
 	}
 	var m carriage.Medium
-	return a.steps("/v1/courier/pack", desk.PackAsk{To: c.To, Dir: dir, Capacity: int64(c.Size), Medium: c.Medium, Courier: c.Courier, As: c.As}, &m, "parcels", func(w io.Writer) {
+	return a.steps("/v1/courier/pack", desk.PackAsk{To: c.To, Dir: dir, Capacity: int64(c.Size), Medium: c.Medium, Courier: c.Courier, As: c.As, Leave: c.Leave}, &m, "parcels", func(w io.Writer) {
 		fmt.Fprintf(w, "medium %d of %d for %s under seal %s: %d parcels, handed over to %s\n", m.Medium, m.Of, m.To, m.Seal, len(m.Parcels), c.Courier)
 		if m.Medium < m.Of {
 			fmt.Fprintf(w, "next: mount an empty medium, then entente courier pack DIR --to %s --courier NAME --medium %d\n", m.To, m.Medium+1)

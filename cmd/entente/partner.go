@@ -101,13 +101,14 @@ type partnerRoute struct {
 	Party string `arg:"" help:"The partner."`
 	Via   string `help:"The hub that passes on to it, a partner itself. None: it is reached directly again."`
 	As    string `help:"Who signs." default:"officer"`
+	Leave bool   `help:"Also where products wait that the pact does not carry by the new way: they are refused there, and are released again."`
 }
 
 // Run routes a partner.
 func (c *partnerRoute) Run(a *app) error {
 	return a.client(func(d *desk.Client) error {
 		var v act.Routing
-		ask := desk.RouteAsk{Routing: act.Routing{Party: act.Party(c.Party), Via: act.Party(c.Via)}, As: c.As}
+		ask := desk.RouteAsk{Routing: act.Routing{Party: act.Party(c.Party), Via: act.Party(c.Via)}, As: c.As, Leave: c.Leave}
 		if err := d.Post(a.ctx, "/v1/route", ask, &v); err != nil {
 			return err
 		}

@@ -258,7 +258,7 @@ func (a *app) list(box string) error {
 func fate(cu product.Custody) string {
 	for p, r := range cu.Refused {
 		if len(r.Because) > 0 {
-			return fmt.Sprintf("refused by %s: %s (%s)", p, r.Because[0].Text, r.Because[0].Article)
+			return fmt.Sprintf("refused by %s: %s (%s); cure: %s", p, r.Because[0].Text, r.Because[0].Article, r.Because[0].Cure)
 		}
 	}
 	for p, w := range cu.Waits {
