@@ -78,6 +78,8 @@ func (w *answerWriter) Write(p []byte) (int, error) {
 // ErrNotServing says that no node answers at the socket.
 var ErrNotServing = errors.New("the node is not serving")
 
+var errHungUp = errors.New("the node ended before it answered: start it again, and look whether it was done before you do it again; its log says why it ended")
+
 func (c *Client) do(ctx context.Context, method, path string, body io.Reader, contentType string) (*http.Response, error) {
 	r, err := http.NewRequestWithContext(ctx, method, "http://node"+path, body)
 	if err != nil {
@@ -91,6 +93,9 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader, co
 		var op *net.OpError
 		if errors.As(err, &op) && op.Op == "dial" {
 			return nil, ErrNotServing
+		}
+		if ctx.Err() == nil && errors.As(err, &op) {
+			return nil, errHungUp
 		}
 		return nil, err
 	}

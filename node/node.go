@@ -263,7 +263,13 @@ func open(ctx context.Context, dir string, key []byte, seams Seams) (*Node, erro
 		return nil, fmt.Errorf("%s of %s is damaged, or of another node: put this node's newest copy back: %w", databaseFile, dir, err)
 	}
 	if err != nil {
+		if cause := sqlite.Cause(err); cause != nil {
+			seams.Log.Error("the database failed", "while", "opening", "why", cause.Error())
+		}
 		return nil, err
+	}
+	shelf.Log = func(while string, cause error) {
+		seams.Log.Error("the database failed", "while", while, "why", cause.Error())
 	}
 	v, err := files.Open(filepath.Join(dir, vaultDir))
 	if err != nil {
@@ -555,7 +561,7 @@ func (n *Node) Serve(ctx context.Context, l net.Listener) error {
 	case <-n.Vault.Died():
 		cancel(fmt.Errorf("the node stops: %w", n.Vault.Err()))
 	case <-n.Ledger.Died():
-		cancel(fmt.Errorf("the node stops: what is stored is not known any more: %w", n.Ledger.Err()))
+		cancel(n.Ledger.Err())
 	}
 	wg.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {

@@ -89,6 +89,11 @@ func TestFaults(t *testing.T) {
 				}
 			}
 			t.Logf("%s%s: %s; %s", x.what, large, saw, held)
+			for _, raw := range []string{"sqlite", "disk I/O error", "broken pipe"} {
+				if strings.Contains(saw, raw) {
+					t.Errorf("%s%s: told in the engine's words: %s", x.what, large, saw)
+				}
+			}
 		}
 	}
 	pause := 30 * time.Second

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 
 	"github.com/ncruces/go-sqlite3"
 	"github.com/ncruces/go-sqlite3/util/vfsutil"
@@ -273,7 +274,8 @@ func (s *spanned) ReadAt(p []byte, off int64) (int, error) {
 
 func (s *spanned) WriteAt(p []byte, off int64) (int, error) {
 	if !s.whole(p, off) {
-		return s.File.WriteAt(p, off)
+		n, err := s.File.WriteAt(p, off)
+		return n, roomless(err)
 	}
 	copy(s.buf[off-s.from:], p)
 	if off+sector < s.to {
@@ -284,7 +286,15 @@ func (s *spanned) WriteAt(p []byte, off int64) (int, error) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		return 0, err // none of the call counts as written
+		return 0, roomless(err) // none of the call counts as written
 	}
 	return len(p), nil
+}
+
+// roomless names a full disk as SQLite does, which knows it otherwise for a failed one.
+func roomless(err error) error {
+	if errors.Is(err, syscall.ENOSPC) {
+		return vfs.SystemError(err, sqlite3.FULL)
+	}
+	return err
 }

@@ -4,9 +4,9 @@
 // AES-256-XTS: a disk or a backup shows nothing but sizes. Commits are durable
 // with synchronous=EXTRA, set before the journal mode, and both are read back.
 // After a failed write the store answers every call with ledger.ErrStorage: it
-// is never tried again in place. SQLite tells a full disk as a failed one, so the
-// store asks for room before it begins, and refuses with ledger.ErrFull while
-// there is little.
+// is never tried again in place. The store asks for room before it begins, and
+// refuses with ledger.ErrFull while there is little. What people are told of a failure
+// stands in fault.go; the engine's own words go to Store.Log.
 package sqlite
 
 import (
@@ -58,6 +58,8 @@ type Store struct {
 	write chan *conn // holds the one connection that writes
 	reads chan *conn
 	done  chan struct{} // closed by Close
+	// Log is told the engine's own words for a failure that people are told in others; may be nil.
+	Log func(while string, cause error)
 
 	mu     sync.Mutex
 	dead   error
@@ -114,7 +116,7 @@ func (s *Store) dial(key []byte, writer bool) (*conn, error) {
 	}
 	c, err := sqlite3.OpenFlags("file:"+escape(s.path)+"?vfs="+vfsName+"&pages="+s.name, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
-		return nil, fmt.Errorf("opening the database: %w", err)
+		return nil, openFault(err)
 	}
 	k := &conn{Conn: c}
 	if err := k.prepare(hex.EncodeToString(wide), writer); err != nil {
@@ -138,19 +140,19 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 		if errors.Is(err, sqlite3.NOTADB) || errors.Is(err, sqlite3.CORRUPT) {
 			return fmt.Errorf("opening the database: %w", ErrKey)
 		}
-		return fmt.Errorf("opening the database: %w", err)
+		return openFault(err)
 	}
 	if version != "0" && version != fmt.Sprint(schema) {
 		return fmt.Errorf("opening the database: it has version %s, this program knows %d: %w", version, schema, ErrNewer)
 	}
 	for _, p := range []string{"busy_timeout=10000", "synchronous=EXTRA", "journal_mode=WAL", "trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY", "secure_delete=ON", "cache_size=-4096", "wal_autocheckpoint=4096"} {
 		if err := c.Exec("PRAGMA " + p); err != nil {
-			return fmt.Errorf("opening the database: %s: %w", p, err)
+			return openFault(fmt.Errorf("%s: %w", p, err))
 		}
 	}
 	if writer { // a reader forgets its pages with every commit, the writer keeps them
 		if err := c.Exec("PRAGMA cache_size=-16384"); err != nil {
-			return fmt.Errorf("opening the database: cache_size: %w", err)
+			return openFault(err)
 		}
 	}
 	for name, want := range map[string]string{"synchronous": "3", "journal_mode": "wal"} {
@@ -165,7 +167,7 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 			CREATE TABLE IF NOT EXISTS rows(tab TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, UNIQUE(tab, key));
 			PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT`, applicationID, schema))
 		if err != nil {
-			return fmt.Errorf("opening the database: %w", err)
+			return openFault(err)
 		}
 	}
 	for stmt, sql := range map[**sqlite3.Stmt]string{
@@ -189,7 +191,7 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 	} {
 		s, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 		if err != nil {
-			return fmt.Errorf("opening the database: %w", err)
+			return openFault(err)
 		}
 		*stmt = s
 	}
@@ -241,11 +243,16 @@ func (s *Store) View(ctx context.Context, f func(ledger.Rows) error) (err error)
 		return err
 	}
 	defer func() { s.reads <- c }()
+	r := &rows{c: c, told: s.told}
 	if err := exec(c.view); err != nil {
-		return fmt.Errorf("reading the database: %w", err)
+		return r.read(err)
 	}
-	defer func() { err = errors.Join(err, exec(c.rollback)) }()
-	return f(&rows{c: c})
+	defer func() {
+		if end := r.read(exec(c.rollback)); err == nil {
+			err = end
+		}
+	}()
+	return f(r)
 }
 
 // Update implements ledger.Shelf.
@@ -261,7 +268,7 @@ func (s *Store) Update(ctx context.Context, f func(ledger.Rows) error) error {
 	if err := exec(c.begin); err != nil {
 		return s.fail("beginning", err)
 	}
-	r := &rows{c: c, write: true}
+	r := &rows{c: c, write: true, told: s.told}
 	done := false
 	defer func() {
 		if !done { // f panicked
@@ -291,12 +298,19 @@ func (s *Store) Update(ctx context.Context, f func(ledger.Rows) error) error {
 // fail ends the store: what is on the disk is no longer known.
 func (s *Store) fail(what string, err error) error {
 	if errors.Is(err, sqlite3.BUSY) && what == "beginning" {
-		return fmt.Errorf("%s: another process writes to the database: %w", what, err)
+		return errors.New("another process writes to the database, and nothing was entered: end it, and try again")
 	}
+	s.told(what, err)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dead = fmt.Errorf("%w: %s: %w", ledger.ErrStorage, what, err)
+	s.dead = writeFault(err)
 	return s.dead
+}
+
+func (s *Store) told(while string, cause error) {
+	if s.Log != nil {
+		s.Log(while, cause)
+	}
 }
 
 // Check reads every page and reports the first damage.
@@ -308,11 +322,13 @@ func (s *Store) Check() error {
 	defer func() { s.reads <- c }()
 	s.pages.forget() // what is on the disk is asked
 	got, err := c.pragma("integrity_check(1)")
-	if err == nil && got != "ok" {
-		err = errors.New(got)
-	}
 	if err != nil {
-		return fmt.Errorf("checking the database: %w", err)
+		s.told("checking", err)
+		return readFault(err)
+	}
+	if got != "ok" {
+		s.told("checking", errors.New(got))
+		return readFault(sqlite3.CORRUPT)
 	}
 	return nil
 }
@@ -356,6 +372,16 @@ type rows struct {
 	c     *conn
 	write bool
 	fault error // the first failed write: the transaction cannot be saved
+	told  func(while string, cause error)
+}
+
+// read says in words that a read failed.
+func (r *rows) read(err error) error {
+	if err == nil {
+		return nil
+	}
+	r.told("reading", err)
+	return readFault(err)
 }
 
 var errReadOnly = errors.New("a view does not write")
@@ -367,7 +393,7 @@ func (r *rows) Get(table string, key []byte) ([]byte, error) {
 		return nil, err
 	}
 	if !s.Step() {
-		return nil, s.Err()
+		return nil, r.read(s.Err())
 	}
 	return append([]byte{}, s.ColumnRawBlob(0)...), nil
 }
@@ -438,7 +464,7 @@ func (r *rows) Tables() ([]string, error) {
 	for s.Step() {
 		all = append(all, s.ColumnText(0))
 	}
-	return all, s.Err()
+	return all, r.read(s.Err())
 }
 
 // atOnce is how many rows are read at once: a statement is never left open while
@@ -484,7 +510,7 @@ func (r *rows) page(table string, from, to []byte) ([]ledger.Row, error) {
 	for s.Step() {
 		got = append(got, ledger.Row{Key: append([]byte{}, s.ColumnRawBlob(0)...), Value: append([]byte{}, s.ColumnRawBlob(1)...)})
 	}
-	return got, s.Err()
+	return got, r.read(s.Err())
 }
 
 func (r *rows) Last(table string, from, to []byte) (ledger.Row, bool, error) {
@@ -500,7 +526,7 @@ func (r *rows) Last(table string, from, to []byte) (ledger.Row, bool, error) {
 		return ledger.Row{}, false, err
 	}
 	if !s.Step() {
-		return ledger.Row{}, false, s.Err()
+		return ledger.Row{}, false, r.read(s.Err())
 	}
 	return ledger.Row{Key: append([]byte{}, s.ColumnRawBlob(0)...), Value: append([]byte{}, s.ColumnRawBlob(1)...)}, true, nil
 }
