@@ -163,6 +163,11 @@ func TestBadInput(t *testing.T) {
 		{"a device for a key", nil, []string{"--dir", "n", "--key-file", "/dev/zero", "status"}, 1, "not a regular file"},
 		{"no key, and no terminal", nil, []string{"--dir", "n", "status"}, 1, "give --key-file, or run on a terminal"},
 		{"no key for a new node, and no terminal", nil, []string{"--dir", "x", "init", "KR"}, 1, "give --key-file"},
+		{"an empty name of a key", nil, []string{"--dir", "n", "--key-file=", "status"}, 2, "unset ENTENTE_KEY_FILE if that is empty"},
+		{"an empty name of a folder", nil, []string{"--dir=", "--key-file", "k", "status"}, 2, "names no file or folder"},
+		{"an empty name of a file to write", nil, with("open", "KR-2026-MYHT-301M", "--out="), 2, "names no file or folder"},
+		{"an empty name of a medium", nil, with("courier", "take-in", ""), 2, "names no file or folder"},
+		{"an empty name of a text", nil, with("pact", "sign", "kr-jp-2016", "--text="), 2, "is a directory"},
 		{"a key that is there already", nil, []string{"--dir", "x", "--key-file", "k2", "init", "KR", "--new-key"}, 1, "file exists"},
 		{"a new key without a name", nil, []string{"--dir", "x", "init", "KR", "--new-key"}, 2, "name the file to make"},
 		{"a new key for a node that cannot be made", nil, []string{"--dir", "n", "--key-file", "x", "init", "KR", "--new-key"}, 1, "is not empty"},
@@ -249,6 +254,50 @@ func TestBadInput(t *testing.T) {
 				t.Errorf("--json answers %s", out)
 			}
 		})
+	}
+}
+
+// TestEmptyEnvironment: a variable that is set and empty names nothing, least of all
+// the folder that one is in.
+func TestEmptyEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	run := func(env []string, args ...string) (int, string) {
+		c := exec.CommandContext(t.Context(), os.Args[0], args...)
+		c.Dir, c.Env = dir, append(env, "ENTENTE_TEST_MAIN=1")
+		out, err := c.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && !errors.As(err, &exit) {
+			t.Fatal(err)
+		}
+		return c.ProcessState.ExitCode(), string(out)
+	}
+	if code, out := run(nil, "--dir", filepath.Join(dir, "n"), "--key-file", filepath.Join(dir, "k"), "init", "KR", "--new-key"); code != 0 {
+		t.Fatal(out)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "entente-key"), []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(dir, "n")
+	for _, x := range []struct {
+		env  []string
+		code int
+		says string
+	}{
+		{[]string{"HOME=/none", "ENTENTE_DIR="}, 2, "unset ENTENTE_DIR"},
+		{[]string{"HOME=/none", "ENTENTE_DIR=" + dir, "ENTENTE_KEY_FILE="}, 2, "unset ENTENTE_KEY_FILE"},
+		{[]string{"HOME=/none", "ENTENTE_DIR=" + dir, "CREDENTIALS_DIRECTORY="}, 1, "give --key-file"},
+		{[]string{"HOME=/none", "ENTENTE_DIR=" + dir, "CREDENTIALS_DIRECTORY=/none"}, 1, "give --key-file"},
+		{[]string{"HOME=/none", "ENTENTE_DIR=" + dir, "CREDENTIALS_DIRECTORY=" + filepath.Dir(dir)}, 1, "32 to 4096 bytes"},
+		{nil, 2, "name it with --dir or ENTENTE_DIR"},
+	} {
+		for _, command := range []string{"status", "serve"} {
+			if code, out := run(x.env, command); code != x.code || !strings.Contains(out, x.says) {
+				t.Errorf("%v %s: code %d, want %d and %q in %s", x.env, command, code, x.code, x.says, out)
+			}
+		}
+	}
+	if code, out := run(nil, "pact", "show", "kr-jp-2016"); code != 0 || len(out) < 1000 {
+		t.Errorf("what needs no node wants a home: %s", out)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"syscall"
 	"time"
@@ -32,7 +33,7 @@ const (
 )
 
 type cli struct {
-	Dir     string `help:"The node's data folder." env:"ENTENTE_DIR" default:"${dir}" type:"path"`
+	Dir     string `help:"The node's data folder. Default: .local/share/entente in the home folder." env:"ENTENTE_DIR" type:"path"`
 	KeyFile string `help:"File that opens the data folder, instead of a passphrase. A systemd credential called entente-key is found by itself." env:"ENTENTE_KEY_FILE" type:"path"`
 	JSON    bool   `name:"json" help:"Answer in JSON."`
 
@@ -91,9 +92,8 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli
-	home, _ := os.UserHomeDir()
 	exited := -1
-	p, err := kong.New(&c, kong.Name("entente"), kong.Description(description), kong.Vars{"dir": filepath.Join(home, ".local", "share", "entente")},
+	p, err := kong.New(&c, kong.Name("entente"), kong.Description(description), kong.NamedMapper("path", kong.MapperFunc(path)),
 		kong.Writers(out, errs), kong.Exit(func(code int) { exited = code }), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
 	if err != nil {
 		fmt.Fprintln(errs, "entente:", err)
@@ -107,6 +107,9 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	if exited >= 0 {
 		return exited
 	}
+	if home, err := os.UserHomeDir(); err == nil && c.Dir == "" {
+		c.Dir = filepath.Join(home, ".local", "share", "entente")
+	}
 	a := &app{&c, ctx, in, out, errs, p}
 	if err != nil {
 		a.JSON = slices.Contains(args, "--json") // the flags were not read to their end
@@ -116,6 +119,31 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		return a.tell(err)
 	}
 	return 0
+}
+
+// path reads what names a file or a folder. Nothing names none: kong takes it for the
+// folder that one is in.
+func path(ctx *kong.DecodeContext, target reflect.Value) error {
+	var p string
+	if err := ctx.Scan.PopValueInto("path", &p); err != nil {
+		return err
+	}
+	if p == "" {
+		if v := ctx.Value; v.Flag != nil && len(v.Flag.Envs) > 0 {
+			return fmt.Errorf("it is empty, and names no file or folder: name one, or leave it out; unset %s if that is empty", v.Flag.Envs[0])
+		}
+		return errors.New("it is empty, and names no file or folder: name one, or leave it out")
+	}
+	target.SetString(kong.ExpandPath(p))
+	return nil
+}
+
+// folder refuses to work where no data folder is named.
+func (a *app) folder() error {
+	if a.Dir == "" {
+		return &desk.Problem{Kind: "invalid", Text: "there is no home folder, and no data folder is named: name it with --dir or ENTENTE_DIR"}
+	}
+	return nil
 }
 
 // usage says where the command that was not understood is explained.
@@ -184,8 +212,8 @@ func (a *app) secret(fresh bool) (node.Secret, error) {
 		return node.KeyFile(a.KeyFile)
 	}
 	if d := os.Getenv("CREDENTIALS_DIRECTORY"); d != "" {
-		if s, err := node.KeyFile(filepath.Join(d, "entente-key")); err == nil {
-			return s, nil
+		if s, err := node.KeyFile(filepath.Join(d, "entente-key")); !errors.Is(err, os.ErrNotExist) {
+			return s, err // one that is there and does not do is not passed over
 		}
 	}
 	f, ok := a.in.(*os.File)
@@ -228,6 +256,9 @@ func (a *app) world(level slog.Level) node.Seams {
 // client reaches the node: the one that serves, or, when none does, the folder
 // itself for the time of the command.
 func (a *app) client(f func(*desk.Client) error) error {
+	if err := a.folder(); err != nil {
+		return err
+	}
 	c := desk.Dial(filepath.Join(a.Dir, node.SocketName))
 	err := a.serving(c)
 	if err == nil {

@@ -40,6 +40,9 @@ type initCmd struct {
 func (c *initCmd) Run(a *app) error {
 	w := a.world(slog.LevelWarn)
 	f, err := c.found()
+	if err == nil {
+		err = a.folder()
+	}
 	if err != nil {
 		return err
 	}
@@ -129,6 +132,9 @@ type serveCmd struct {
 
 // Run serves until it is stopped.
 func (c *serveCmd) Run(a *app) error {
+	if err := a.folder(); err != nil {
+		return err
+	}
 	s, err := a.secret(false)
 	if err != nil {
 		return err
