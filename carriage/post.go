@@ -201,8 +201,8 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p, hop act.Party) 
 	if err != nil {
 		return nil, err
 	}
-	due := queued > c.heard.Next && (c.sentTo <= c.heard.Next || now.Sub(c.sentAt) >= retry(c.tries))
-	asks := !c.met && (c.askedAt.IsZero() || now.Sub(c.askedAt) >= retry(max(0, len(c.asking)-1)))
+	due := queued > c.heard.Next && (c.sentTo <= c.heard.Next || waited(now, c.sentAt, retry(c.tries)))
+	asks := !c.met && (c.askedAt.IsZero() || waited(now, c.askedAt, retry(max(0, len(c.asking)-1))))
 	if !due && !c.owes && !asks && len(wants) == 0 && len(c.serve) == 0 {
 		return nil, nil
 	}
@@ -299,6 +299,13 @@ func (c *correspondence) sent(now time.Time, n int64) {
 	c.sentTo, c.sentAt = c.heard.Next+n, now
 }
 
+// waited reports whether so long has passed since a moment of our own clock. One that
+// lies ahead was told by a clock that was wrong.
+func waited(now, since time.Time, long time.Duration) bool {
+	passed := now.Sub(since)
+	return passed >= long || passed < 0
+}
+
 // retry is how long an answer is waited for, the n-th time.
 func retry(n int) time.Duration { return min(retryFirst<<min(n, 10), retryMost) }
 
@@ -319,7 +326,7 @@ func (c *correspondence) take(n int) (all []given) {
 
 // wants lists the content that is awaited from p, if it is time to ask.
 func (o *Post) wants(ctx context.Context, c *correspondence, p act.Party, now time.Time) (all []want, err error) {
-	if !c.asked.IsZero() && now.Sub(c.asked) < retryFirst {
+	if !c.asked.IsZero() && !waited(now, c.asked, retryFirst) {
 		return nil, nil
 	}
 	var awaited []catalogue.Awaited

@@ -232,7 +232,7 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 	case o.away:
 		return false, fmt.Errorf("%s is reached directly again: the link begins anew, from where it is now", o.s.peer.Party)
 	}
-	stale := o.shown.IsZero() || d.Now().Sub(o.shown) >= freshness
+	stale := o.shown.IsZero() || waited(d.Now(), o.shown, freshness)
 	del, err := d.deliver(ctx, o.s.peer.Party, o.next, o.at.Head, stale)
 	if err != nil || del.Checkpoint == nil {
 		return false, err

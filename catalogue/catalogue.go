@@ -121,11 +121,18 @@ var ErrClock = errors.New("our clock is behind our own ledger: set it right, the
 // mends in one step.
 const ClockSlack = time.Minute
 
+// ClockBehind reports whether our clock is behind our own last entry, which is of the moment
+// that it returns: set back, or that entry was made by a clock that was ahead.
+func (c *Catalogue) ClockBehind(tx *ledger.Tx, now time.Time) (act.Moment, bool, error) {
+	last, _, err := ledger.Load[act.Moment](tx, tableClock, "own")
+	return last, now.Before(last.Add(-ClockSlack)), err
+}
+
 // Moment is when what is ruled on now would be entered: our clock's time or, where the clock
 // stepped back within its slack, that of our last entry. What had ended by then stays ended.
 func (c *Catalogue) Moment(tx *ledger.Tx, now time.Time) (time.Time, error) {
-	last, _, err := ledger.Load[act.Moment](tx, tableClock, "own")
-	if now.Before(last.Time) && !now.Before(last.Add(-ClockSlack)) {
+	last, behind, err := c.ClockBehind(tx, now)
+	if now.Before(last.Time) && !behind {
 		now = last.Time
 	}
 	return now, err
@@ -133,12 +140,12 @@ func (c *Catalogue) Moment(tx *ledger.Tx, now time.Time) (time.Time, error) {
 
 // Statement begins an act of this node's: the caller adds the pact, and Enter signs it.
 func (c *Catalogue) Statement(tx *ledger.Tx, now time.Time, k act.Kind, body any, to ...act.Party) (act.Act, error) {
-	last, _, err := ledger.Load[act.Moment](tx, tableClock, "own")
+	last, behind, err := c.ClockBehind(tx, now)
 	if err != nil {
 		return act.Act{}, err
 	}
-	if now.Before(last.Add(-ClockSlack)) {
-		return act.Act{}, fmt.Errorf("%w: it says %s, and the last entry is of %s; if it is right now, it was ahead then, and nothing is entered until that time comes", ErrClock, now.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
+	if behind {
+		return act.Act{}, fmt.Errorf("%w: it says %s, and the last entry is of %s; if it is right now, it was ahead then: 'entente status' tells the ways out", ErrClock, now.UTC().Format(time.RFC3339), last.UTC().Format(time.RFC3339))
 	}
 	if now.Before(last.Time) {
 		now = last.Time // acts are dated in their order: a partner refuses one that is not (R55)

@@ -321,9 +321,13 @@ type StatusView struct {
 	Bytes    int64                            `json:"bytes"` // of content, both ways
 	Fetching map[act.Number]carriage.Progress `json:"fetching,omitempty"`
 	Stored   Stored                           `json:"stored"`
+	Behind   *act.Moment                      `json:"behind,omitempty"` // of our last entry, which our clock is behind: nothing is entered or sent until then
 	Turned   map[string]uint64                `json:"turned,omitempty"` // callers turned away, by the limit that they met
 	Relayed  carriage.Relayed                 `json:"relayed"`          // parcels of others
 }
+
+// BehindCure says what to do about a clock that is behind the ledger.
+const BehindCure = "if this clock is wrong, set it right; if it is right, it was ahead when that was entered: wait, for nothing can be entered, sent or received before that moment; if that is too long, begin anew in another folder ('entente init') and have each partner compare codes again"
 
 func (s *Server) status(r *http.Request) (any, error) { return s.Status(r) }
 
@@ -337,6 +341,11 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
 		if v.Ledger, err = tx.Head(); err != nil {
 			return err
+		}
+		if last, behind, err := s.Catalogue.ClockBehind(tx, s.Now()); err != nil {
+			return err
+		} else if behind {
+			v.Behind = &last
 		}
 		if v.Pacts, err = s.pactViews(tx); err != nil {
 			return err

@@ -215,6 +215,7 @@ func writeMetrics(w io.Writer, v StatusView) {
 	node("ledger_entries", "gauge", "Entries in the ledger.", float64(v.Ledger.Size))
 	node("ledger_bytes", "gauge", "Bytes that the ledger takes on the disk.", float64(v.Stored.Ledger))
 	node("disk_free_bytes", "gauge", "Bytes free on the disk of the data folder.", float64(v.Stored.Free))
+	node("clock_behind", "gauge", "Whether our clock is behind our own last entry, so that nothing is entered.", yes[v.Behind != nil])
 	node("products_fetching", "gauge", "Products whose content is being fetched now.", float64(len(v.Fetching)))
 	each("link_up", "gauge", "Whether the link stands.", func(p *PartnerView) float64 { return yes[p.Linked] })
 	each("link_changed_seconds", "gauge", "When the link last came up or went down, as Unix time.", func(p *PartnerView) float64 {

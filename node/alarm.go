@@ -45,6 +45,11 @@ type due struct {
 func (n *Node) alarm(ctx context.Context, told map[due]bool) error {
 	var overdue []catalogue.Due
 	err := n.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		if last, behind, err := n.Catalogue.ClockBehind(tx, n.seams.Now()); err != nil {
+			return err
+		} else if behind {
+			n.seams.Log.Warn("our clock is behind our own last entry: nothing is entered until then; see 'entente status'", "entry of", last.Format(time.RFC3339))
+		}
 		partners, err := n.Catalogue.Partners(tx)
 		for _, p := range partners {
 			all, err := n.Catalogue.Due(tx, p.Card.Party)

@@ -13,6 +13,7 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/demo"
+	"entente/desk"
 	"entente/internal/files"
 	"entente/ledger"
 	"entente/node"
@@ -46,9 +47,22 @@ func TestClock(t *testing.T) {
 	if err := try(); !errors.Is(err, catalogue.ErrClock) || !strings.Contains(err.Error(), "set it right") || size() != before {
 		t.Errorf("a day back: %v", err)
 	}
+	told := func() *act.Moment {
+		var v desk.StatusView
+		if err := desk.Within(n.Desk("").API()).Get(t.Context(), "/v1/status", &v); err != nil {
+			t.Fatal(err)
+		}
+		return v.Behind
+	}
+	if at := told(); at == nil || !at.After(clock) {
+		t.Errorf("a day back, the status says %v", at)
+	}
 	clock = clock.AddDate(0, 0, 1)
 	if err := try(); err != nil || size() == before {
 		t.Errorf("set right: %v", err)
+	}
+	if at := told(); at != nil {
+		t.Errorf("set right, the status says %v", at)
 	}
 	// A small step back is let pass, and revives nothing.
 	clock = clock.Add(time.Minute)

@@ -259,7 +259,7 @@ func (p *proc) lines() (all []entered) {
 	for next := int64(-1); next != 0; {
 		var v struct {
 			Entries []entered `json:"entries"`
-			Next    int64  `json:"next"`
+			Next    int64     `json:"next"`
 		}
 		if err := p.c.Get(p.t.Context(), desk.Path("/v1/entries", "from", fmt.Sprint(max(0, next))), &v); err != nil {
 			p.t.Fatal(err)

@@ -222,6 +222,9 @@ func (statusCmd) Run(a *app) error {
 		}
 		return a.answer(v, func(w io.Writer) {
 			fmt.Fprintf(w, "%s  %s\ncode   %s\nledger %d entries, root %x\n", v.Party, v.Name.EN, v.Code, v.Ledger.Size, v.Ledger.Root[:8])
+			if v.Behind != nil {
+				fmt.Fprintf(w, "ALARM  our clock is behind our own last entry, of %s: nothing is entered until then\n       %s\n", v.Behind.Format("2006-01-02 15:04:05Z"), desk.BehindCure)
+			}
 			if v.Desk != "" {
 				fmt.Fprintf(w, "desk   %s\n", v.Desk)
 			}
@@ -420,6 +423,7 @@ func (doctorCmd) Run(a *app) error {
 		if err := c.Get(a.ctx, "/v1/status", &v); err != nil {
 			return err
 		}
+		add("our clock is not behind our own ledger", v.Behind == nil, desk.BehindCure)
 		err := c.Long(a.ctx, "/v1/verify", nil, new(act.Head), func(_, _ int64) {})
 		add("the ledger verifies", err == nil, fmt.Sprint(err))
 		for _, p := range v.Pacts {

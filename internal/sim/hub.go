@@ -11,6 +11,7 @@ import (
 
 	"entente/act"
 	"entente/carriage"
+	"entente/chancery"
 	"entente/ledger"
 	"entente/release"
 	"entente/seal"
@@ -205,7 +206,7 @@ func (w *World) doRoute() string {
 }
 
 func (w *World) route(s *Side, via act.Party) error {
-	err := s.n.Chancery.Route(w.ctx, s.neighbour(), via, "officer")
+	err := s.n.Chancery.Route(w.ctx, chancery.Way{To: s.neighbour(), Leave: true}, via, "officer")
 	switch {
 	case err != nil:
 		w.told(s, err)
