@@ -47,9 +47,14 @@ func (s *session) fetchAwaited(ctx context.Context) (int, error) {
 		return 0, err // content goes by parcel too
 	}
 	var awaited []catalogue.Awaited
-	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-		awaited, err = s.d.Catalogue.Awaited(tx, s.peer.Party)
-		return err
+	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		for a, err := range s.d.Catalogue.Awaited(tx, s.peer.Party) {
+			if err != nil {
+				return err
+			}
+			awaited = append(awaited, a)
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, err

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"entente/act"
-	"entente/catalogue"
 	"entente/intake"
 	"entente/ledger"
 	"entente/seal"
@@ -329,18 +328,19 @@ func (o *Post) wants(ctx context.Context, c *correspondence, p act.Party, now ti
 	if !c.asked.IsZero() && !waited(now, c.asked, retryFirst) {
 		return nil, nil
 	}
-	var awaited []catalogue.Awaited
-	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
-		awaited, err = o.Direct.Catalogue.Awaited(tx, p)
-		return err
-	})
-	for _, a := range awaited[:min(len(awaited), maxWants)] {
-		w := want{Number: a.Number, Vault: a.Vault, List: true, Count: wantBlocks}
-		if in := c.in[a.Number]; in != nil {
-			w.From, w.List = in.Next(), false
+	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		for a, err := range o.Direct.Catalogue.Awaited(tx, p) {
+			if err != nil || len(all) == maxWants {
+				return err
+			}
+			w := want{Number: a.Number, Vault: a.Vault, List: true, Count: wantBlocks}
+			if in := c.in[a.Number]; in != nil {
+				w.From, w.List = in.Next(), false
+			}
+			all = append(all, w)
 		}
-		all = append(all, w)
-	}
+		return nil
+	})
 	return all, err
 }
 
@@ -666,10 +666,8 @@ func (o *Post) drop(c *correspondence, n act.Number) error {
 
 func (o *Post) awaits(ctx context.Context, p act.Party, g given, list *vault.Blocks) (yes bool, err error) {
 	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		all, err := o.Direct.Catalogue.Awaited(tx, p)
-		yes = slices.ContainsFunc(all, func(a catalogue.Awaited) bool {
-			return a.Number == g.Number && a.Vault == g.Vault && a.Size == list.Size
-		})
+		a, ok, err := o.Direct.Catalogue.Awaits(tx, p, g.Number)
+		yes = ok && a.Vault == g.Vault && a.Size == list.Size
 		return err
 	})
 	return yes, err

@@ -417,9 +417,30 @@ func (c *Catalogue) Queue(tx *ledger.Tx, p act.Party, next int64) iter.Seq2[Queu
 	}
 }
 
-// Awaited reads the content that p released to us and that is not here yet.
-func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) ([]Awaited, error) {
-	return rows[Awaited](tx, tableAwaited, string(p)+"/")
+// Awaited reads the content that p released to us and that is not here yet, as far as
+// the caller reads on.
+func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) iter.Seq2[Awaited, error] {
+	return func(yield func(Awaited, error) bool) {
+		from := []byte(string(p) + "/")
+		for row, err := range tx.Scan(tableAwaited, from, after(from)) {
+			var a Awaited
+			if err == nil {
+				err = json.Unmarshal(row.Value, &a)
+			}
+			if err != nil {
+				yield(a, fmt.Errorf("reading what is awaited of %s: %w", p, err))
+				return
+			}
+			if !yield(a, nil) {
+				return
+			}
+		}
+	}
+}
+
+// Awaits reads whether the content of one product of p's is awaited.
+func (c *Catalogue) Awaits(tx *ledger.Tx, p act.Party, n act.Number) (Awaited, bool, error) {
+	return ledger.Load[Awaited](tx, tableAwaited, awaitedKey(p, n))
 }
 
 // Waits reads the releases that wait for an approval.

@@ -139,11 +139,9 @@ func (x *trio) fate(t *testing.T, n *node.Node, no act.Number) (s string) {
 		if _, is := cu.Waits["JP"]; is {
 			s += "waits "
 		}
-		awaited, err := n.Catalogue.Awaited(tx, "US")
-		for _, a := range awaited {
-			if a.Number == no {
-				s += "awaited "
-			}
+		_, awaited, err := n.Catalogue.Awaits(tx, "US", no)
+		if awaited {
+			s += "awaited "
 		}
 		return err
 	}))
