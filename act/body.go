@@ -3,6 +3,8 @@ package act
 import (
 	"fmt"
 	"slices"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // Card is what a party shows of itself: names and public keys. Two people
@@ -14,6 +16,19 @@ type Card struct {
 	Ledger []string `json:"ledger"` // verifiers of the checkpoint, each "name+hash+key"; all must sign
 	Seal   []byte   `json:"seal"`   // public key that products are sealed to
 	Period int      `json:"period"` // key period, from 1
+}
+
+// Verifiers returns the keys that sign the party's checkpoints, and what its node states
+// beside its ledger: all of them do.
+func (c Card) Verifiers() (vs []note.Verifier, err error) {
+	for _, s := range c.Ledger {
+		v, err := ParseVerifier(s)
+		if err != nil {
+			return nil, err
+		}
+		vs = append(vs, v)
+	}
+	return vs, nil
 }
 
 func (c Card) check() error {

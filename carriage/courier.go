@@ -128,17 +128,6 @@ func openJSON[T interface{ check() error }](kind error, header string, b []byte,
 	return v, v.check()
 }
 
-func verifiers(card act.Card) (vs []note.Verifier, err error) {
-	for _, k := range card.Ledger {
-		v, err := act.ParseVerifier(k)
-		if err != nil {
-			return nil, err
-		}
-		vs = append(vs, v)
-	}
-	return vs, nil
-}
-
 // packing is a set of media in the making: what goes onto which was settled
 // when the first was begun, so that the work goes on where it was cut.
 type packing struct {
@@ -559,7 +548,7 @@ func (o *Post) readMedium(ctx context.Context, list []byte) (m Medium, err error
 	if err != nil {
 		return m, fmt.Errorf("%w: %w", ErrMedium, err)
 	}
-	vs, err := verifiers(card)
+	vs, err := card.Verifiers()
 	if err != nil {
 		return m, err
 	}

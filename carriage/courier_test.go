@@ -133,7 +133,7 @@ func FuzzMedium(f *testing.F) {
 	f.Add(list)
 	f.Add(handover)
 	f.Add([]byte(mediumHeader))
-	vs, err := verifiers(card)
+	vs, err := card.Verifiers()
 	if err != nil {
 		f.Fatal(err)
 	}

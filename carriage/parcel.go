@@ -141,7 +141,7 @@ func (s Statement) sign(signers []note.Signer) ([]byte, error) {
 
 // readStatement opens a statement; every key of the card must have signed it.
 func readStatement(card act.Card, b []byte) (s Statement, err error) {
-	vs, err := verifiers(card)
+	vs, err := card.Verifiers()
 	if err == nil {
 		s, err = openJSON[Statement](ErrParcel, statementHeader, b, vs)
 	}

@@ -205,7 +205,7 @@ func (r *run) until(ctx context.Context, what string, ok func() (bool, error)) e
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(time.Millisecond): // the demo of the hub times what it waits for
 		}
 	}
 	return fmt.Errorf("waited two minutes in vain until %s", what)

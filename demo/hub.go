@@ -173,23 +173,18 @@ func (r *run) carry(ctx context.Context, s *side, d release.Draft, content []byt
 	} else {
 		earlier = true
 	}
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
+	return n, earlier, r.until(ctx, "the receipt of "+string(n)+" is here", func() (bool, error) {
 		var v struct {
 			Custody product.Custody `json:"custody"`
 		}
 		if err := s.c.Long(ctx, "/v1/why", desk.WhyAsk{Number: n}, &v, func(_, _ int64) {}); err != nil {
-			return n, earlier, err
-		}
-		if len(v.Custody.Received) == len(d.To) {
-			return n, earlier, nil
+			return false, err
 		}
 		for p, x := range v.Custody.Refused {
-			return n, earlier, fmt.Errorf("%s refuses %s: %v", p, n, x.Because)
+			return false, fmt.Errorf("%s refuses %s: %v", p, n, x.Because)
 		}
-		if time.Now().After(end) {
-			return n, earlier, fmt.Errorf("waited two minutes in vain for the receipt of %s", n)
-		}
-	}
+		return len(v.Custody.Received) == len(d.To), nil
+	})
 }
 
 // passOn has Seoul consent, and Washington read the product, mark its equivalent

@@ -107,13 +107,9 @@ func ReadCheckpoint(card act.Card, b []byte) (act.Head, error) {
 	if len(b) > maxCheckpoint {
 		return act.Head{}, bad("too long")
 	}
-	var vs []note.Verifier
-	for _, s := range card.Ledger {
-		v, err := act.ParseVerifier(s)
-		if err != nil {
-			return act.Head{}, bad("its card holds a key that does not parse")
-		}
-		vs = append(vs, v)
+	vs, err := card.Verifiers()
+	if err != nil {
+		return act.Head{}, bad("its card holds a key that does not parse")
 	}
 	n, err := openNote(b, vs)
 	if err != nil {

@@ -22,8 +22,6 @@ import (
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/node"
-	"entente/pact"
-	"entente/party"
 
 	"go.uber.org/goleak"
 )
@@ -318,87 +316,16 @@ func powerCut(t *testing.T, kr, jp *partyNode, disks map[*partyNode]*memory.Disk
 // TestSteps drives two nodes by their steps alone, in one goroutine: nothing
 // is served, nobody waits, and the order of all that happens is the test's.
 func TestSteps(t *testing.T) {
-	ctx, seams := t.Context(), inMemory(&memory.Network{})
-	nodes := map[act.Party]*node.Node{}
-	for _, p := range []act.Party{"KR", "JP"} {
-		d, dir := memory.NewDisk(), t.TempDir()
-		err := node.Establish(ctx, dir, d.Ledger(), node.Found{Party: p, Name: names[p], Persons: staff(p)}, seams)
-		if err == nil {
-			nodes[p], err = node.New(ctx, dir, d.Ledger(), d.Vault(), seams)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	kr, jp := nodes["KR"], nodes["JP"]
-	// carry is all that a link does: what from has for to beyond to's own count.
-	carry := func(from, to *node.Node) (carried int) {
-		t.Helper()
-		var next int64
-		var at act.Head
-		err := to.Ledger.View(ctx, func(tx *ledger.Tx) error {
-			partner, _, err := to.Catalogue.Partner(tx, from.Card.Party)
-			if err != nil {
-				return err
-			}
-			peer, err := tx.Peer(from.Card.Party)
-			next, at = partner.Received, peer.Head
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		del, err := from.Carriage.Next(ctx, to.Card.Party, next, at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		del.From = from.Card.Party
-		for range 2 { // a delivery that comes again changes nothing
-			if err := to.Intake.TakeIn(ctx, del); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if partners, err := to.Step(ctx); err != nil || len(partners) != 1 || partners[0].Card.Party != from.Card.Party {
-			t.Errorf("%s calls %v, %v", to.Card.Party, partners, err)
-		}
-		return len(del.Acts)
-	}
-	settle := func() {
-		t.Helper()
-		for carry(kr, jp)+carry(jp, kr) > 0 {
-		}
-	}
-	text, _ := pact.Template("kr-jp-2016")
-	p, problems := pact.Parse(text)
-	if len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	must(kr.Chancery.Know(ctx, jp.Card, party.Code(jp.Card), "officer"))
-	must(jp.Chancery.Know(ctx, kr.Card, party.Code(kr.Card), "officer"))
-	_, err := kr.Chancery.Propose(ctx, text, "officer")
-	must(err)
-	settle()
-	for _, k := range []act.Kind{act.PactSigned, act.PactNotified} {
-		for _, n := range []*node.Node{jp, kr} {
-			must(n.Chancery.Step(ctx, k, p.ID, p.Text, "", "officer"))
-			settle()
-		}
-	}
-	slip, err := kr.Release.Release(ctx, draft("군사II급비밀"), strings.NewReader("a short report"))
-	must(err)
-	settle()
-	must(kr.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		cu, ok, err := kr.Catalogue.Product(tx, slip.Number)
+	x := inForce(t, "")
+	slip, err := x.kr.Release.Release(t.Context(), draft("군사II급비밀"), strings.NewReader("a short report"))
+	x.must(t, err)
+	x.settle(t)
+	x.must(t, x.kr.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		cu, ok, err := x.kr.Catalogue.Product(tx, slip.Number)
 		if !ok || len(cu.Received) != 1 || cu.Received["JP"].Mark.Text != "極秘" {
 			t.Errorf("no receipt: %+v, %v", cu.Received, ok)
 		}
 		return err
 	}))
-	agree(t, &partyNode{Node: kr}, &partyNode{Node: jp})
+	agree(t, &partyNode{Node: x.kr}, &partyNode{Node: x.jp})
 }

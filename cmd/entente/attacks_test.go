@@ -1306,7 +1306,7 @@ func TestAttacksByHub(t *testing.T) {
 	jp.kill()
 	d := draft("군사III급비밀")
 	d.Pact, d.To, d.Title = id, []act.Party{"JP"}, "Title-of-which-a-hub-learns-nothing"
-	content := strings.Repeat("CANARY-7c1d ", 2000)
+	content := strings.Repeat("CANARY-7c1d ", 20) // so small that its parcel stands in the hub's rows
 	slip, err := kr.c.Release(t.Context(), d, strings.NewReader(content))
 	if err != nil {
 		t.Fatal(err)
