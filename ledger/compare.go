@@ -62,25 +62,30 @@ const foldBatch = 1000
 // ledger, and it writes no content. It tells progress the entries folded.
 func (l *Ledger) Compare(ctx context.Context, scratch Shelf, progress func(done, all int64)) error {
 	return l.View(ctx, func(tx *Tx) error {
-		for from := int64(0); from < tx.size; from += foldBatch {
-			err := scratch.Update(ctx, func(r Rows) error {
-				for i := from; i < min(from+foldBatch, tx.size); i++ {
-					if err := ctx.Err(); err != nil {
-						return err
-					}
-					if err := tx.refold(folded{tx.Rows, r}, i); err != nil {
-						return err
-					}
-					progress(i+1, tx.size)
-				}
-				return nil
-			})
-			if err != nil {
-				return fmt.Errorf("folding the entries again: %w", err)
-			}
-		}
-		return scratch.View(ctx, func(again Rows) error { return compare(tx.Rows, again) })
+		return tx.past(ctx, tx.size, scratch, progress, func(again Rows) error { return compare(tx.Rows, again) })
 	})
+}
+
+// past folds the first entries onto scratch and runs f on what it holds then.
+func (tx *Tx) past(ctx context.Context, first int64, scratch Shelf, progress func(done, all int64), f func(again Rows) error) error {
+	for from := int64(0); from < first; from += foldBatch {
+		err := scratch.Update(ctx, func(r Rows) error {
+			for i := from; i < min(from+foldBatch, first); i++ {
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				if err := tx.refold(folded{tx.Rows, r}, i); err != nil {
+					return err
+				}
+				progress(i+1, first)
+			}
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("folding the entries again: %w", err)
+		}
+	}
+	return scratch.View(ctx, f)
 }
 
 // refold folds entry i onto rows as it was folded when it was entered: what came

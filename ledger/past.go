@@ -75,38 +75,13 @@ func (tx *Tx) entered(i int64) (time.Time, error) {
 	return time.Time{}, nil
 }
 
-// Past folds the first entries of the ledger anew on an empty shelf, and returns
-// the ledger that was: it has its entries and what they were folded to, and no proofs or
-// checkpoints of others. This ledger is only read. Entries of more bytes than most
-// are refused.
-func (l *Ledger) Past(ctx context.Context, first int64, empty Shelf, most int64, progress func(done, all int64)) (*Ledger, error) {
-	past := Open(empty, Config{Party: l.cfg.Party, Fold: l.cfg.Fold})
-	err := l.View(ctx, func(tx *Tx) error {
-		return empty.Update(ctx, func(r Rows) error {
-			for i := range first {
-				hashes, b, err := tx.row(i)
-				if err != nil {
-					return err
-				}
-				if most -= int64(len(b)); most < 0 {
-					return fmt.Errorf("folding the first %d entries: they are too long to be folded in memory, from entry %d on: ask of an earlier moment", first, i)
-				}
-				d := act.DigestOf(b)
-				if err := r.Put(tableEntry, be(i), append(hashes[:len(hashes):len(hashes)], b...)); err != nil {
-					return err
-				}
-				if err := r.Put(tableDigest, d[:], be(i)); err != nil {
-					return err
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-			}
-			return r.Put(tableHead, []byte("size"), be(first))
+// Past runs f on the ledger as it stood with its first entries: their tables are folded
+// anew on scratch, an empty shelf, as they were folded then, and all else is read from
+// this ledger, which is only read. It tells progress the entries folded.
+func (l *Ledger) Past(ctx context.Context, first int64, scratch Shelf, progress func(done, all int64), f func(*Tx) error) error {
+	return l.View(ctx, func(tx *Tx) error {
+		return tx.past(ctx, first, scratch, progress, func(again Rows) error {
+			return f(&Tx{Rows: folded{tx.Rows, again}, l: l, size: first})
 		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	return past, past.Rebuild(ctx, progress)
 }

@@ -82,8 +82,7 @@ type Node struct {
 	persons map[string]note.Signer
 	house   ruling.House
 
-	past    chan struct{} // held by who folds the past
-	folding sync.Mutex    // held by who compares the tables
+	folding chan struct{} // held by who folds entries again
 
 	convicts  sync.Mutex             // held by who enters evidence
 	unentered map[string]act.Dispute // evidence that no entry names yet, by its file
@@ -298,7 +297,7 @@ func private(dir string) error {
 func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shelf, seams Seams) (*Node, error) {
 	var k keys
 	var card act.Card
-	n := &Node{seams: seams, dir: dir, past: make(chan struct{}, 1), unlock: func() error { return nil }}
+	n := &Node{seams: seams, dir: dir, folding: make(chan struct{}, 1), unlock: func() error { return nil }}
 	err := shelf.View(ctx, func(r ledger.Rows) (err error) {
 		var ok bool
 		if k, ok, err = ledger.Load[keys](r, tableKeys, "node"); err != nil || !ok {
@@ -503,41 +502,6 @@ func (n *Node) Verify(ctx context.Context, progress func(done, all int64)) (act.
 		}
 	}
 	return head, err
-}
-
-// Tables compares the folded tables with what the entries give, by folding them
-// again into a database that lasts as long as it runs, under a key that is kept
-// nowhere. A *ledger.Altered tells the rows that differ; it is kept as evidence.
-func (n *Node) Tables(ctx context.Context, progress func(done, all int64)) (err error) {
-	n.folding.Lock()
-	defer n.folding.Unlock()
-	var key [32]byte
-	if _, err := io.ReadFull(n.seams.Random, key[:]); err != nil {
-		return fmt.Errorf("drawing a key: %w", err)
-	}
-	if err := n.forget(); err != nil {
-		return err
-	}
-	scratch, err := sqlite.Open(filepath.Join(n.dir, foldedFile), key[:])
-	if err != nil {
-		return err
-	}
-	err = n.Ledger.Compare(ctx, scratch, progress)
-	var a *ledger.Altered
-	if errors.As(err, &a) {
-		err = errors.Join(a, n.altered(ctx, a))
-	}
-	return errors.Join(err, scratch.Close(), n.forget())
-}
-
-// forget removes what a comparison of the tables left.
-func (n *Node) forget() error {
-	for _, name := range sqlite.Files(foldedFile) {
-		if err := os.Remove(filepath.Join(n.dir, name)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("clearing away a comparison of the tables: %w", err)
-		}
-	}
-	return nil
 }
 
 // Serve runs the node until ctx ends or storage fails: it answers partners on

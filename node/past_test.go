@@ -14,7 +14,6 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/desk"
-	"entente/internal/memory"
 	"entente/ledger"
 	"entente/node"
 	"entente/reading"
@@ -388,9 +387,6 @@ func TestPastBounds(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v", name, err)
 		}
-	}
-	if _, err := x.kr.Ledger.Past(t.Context(), 3, memory.NewDisk().Ledger(), 100, func(_, _ int64) {}); err == nil || !strings.Contains(err.Error(), "too long to be folded in memory, from entry 0 on") {
-		t.Errorf("beyond the bound: %v", err)
 	}
 	for name, w := range map[string]ledger.When{"now": {}, "a moment to come": {Moment: x.clock.AddDate(1, 0, 0)}, "before all": {Moment: x.clock.AddDate(-1, 0, 0)}, "entry 0": {Entry: new(int64)}} {
 		size := int64(-1)
