@@ -224,7 +224,7 @@ var english = regexp.MustCompile(`[a-z]{3,}`)
 // stands in the holes.
 func TestTold(t *testing.T) {
 	w := newWorld(2)
-	asIs := []string{"entente", "pact", "sign", "release", "read", "person", "list", "status", "notify", "review", "approve", "accredit", "assure", "visit", "pigeon", "copy", "electronic", "courier", "hub", "pass", "translate", "extract", "downgrade", "destroy", "with", "pacts", "show", "unheard", "eat", "sing", "unknown", "act", "eyes", "only"}
+	asIs := []string{"entente", "pact", "sign", "release", "read", "person", "list", "status", "notify", "review", "approve", "accredit", "assure", "visit", "pigeon", "copy", "electronic", "courier", "hub", "pass", "translate", "extract", "downgrade", "destroy", "with", "pacts", "show", "unheard", "eat", "sing", "unknown", "act", "eyes", "only", "identity", "add", "leave"}
 	told := map[string]bool{}
 	tell := func(kind, s string) {
 		t.Helper()

@@ -230,17 +230,6 @@ func (p *proc) card() (v desk.CardView) {
 	return v
 }
 
-// entered is an entry of the victim's ledger, as it tells it.
-type entered struct {
-	Index  int64      `json:"index"`
-	Digest act.Digest `json:"digest"`
-	Act    struct {
-		Kind act.Kind        `json:"kind"`
-		From act.Party       `json:"from"`
-		Body json.RawMessage `json:"body"`
-	} `json:"act"`
-}
-
 // about are the fields of a body that the tests ask for.
 type about struct {
 	Number  act.Number   `json:"number"`
@@ -249,24 +238,20 @@ type about struct {
 	Because []act.Reason `json:"because"`
 }
 
-func (l entered) about() (a about) {
+func (l entry) about() (a about) {
 	_ = json.Unmarshal(l.Act.Body, &a) // of other bodies these fields are empty
 	return a
 }
 
-func (p *proc) lines() (all []entered) {
+func (p *proc) lines() (all []entry) {
 	p.t.Helper()
-	for next := int64(-1); next != 0; {
-		var v struct {
-			Entries []entered `json:"entries"`
-			Next    int64     `json:"next"`
+	for next := int64(0); ; {
+		some, more := p.entries(next)
+		if all = append(all, some...); more == 0 {
+			return all
 		}
-		if err := p.c.Get(p.t.Context(), desk.Path("/v1/entries", "from", fmt.Sprint(max(0, next))), &v); err != nil {
-			p.t.Fatal(err)
-		}
-		all, next = append(all, v.Entries...), v.Next
+		next = more
 	}
-	return all
 }
 
 // count is how many entries of a kind are about a product, and name a person.

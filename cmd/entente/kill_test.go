@@ -418,3 +418,28 @@ func (p *proc) products(box string) map[act.Number]product.Custody {
 	}
 	return n
 }
+
+// entry is one of a node's ledger, as it tells it.
+type entry struct {
+	Index  int64      `json:"index"`
+	Digest act.Digest `json:"digest"`
+	Act    struct {
+		Kind act.Kind        `json:"kind"`
+		From act.Party       `json:"from"`
+		To   []act.Party     `json:"to"`
+		Body json.RawMessage `json:"body"`
+	} `json:"act"`
+}
+
+// entries reads a node's ledger from an entry on, and where it goes on; 0: nowhere.
+func (p *proc) entries(from int64) ([]entry, int64) {
+	p.t.Helper()
+	var v struct {
+		Entries []entry `json:"entries"`
+		Next    int64   `json:"next"`
+	}
+	if err := p.c.Get(p.t.Context(), desk.Path("/v1/entries", "from", fmt.Sprint(from)), &v); err != nil {
+		p.t.Fatal(err)
+	}
+	return v.Entries, v.Next
+}

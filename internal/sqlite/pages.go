@@ -9,7 +9,8 @@ import "sync"
 type pages struct {
 	mu      sync.Mutex
 	at      map[place]*page
-	ring    []*page
+	ring    []page // all of it from the start: what the system has not been asked for costs nothing
+	kept    int    // so many of them are in use
 	hand    int
 	changes uint64 // of the files, counted when each begins and when it ends
 }
@@ -34,7 +35,9 @@ const (
 	walHead, frameHead = 32, 24
 )
 
-func newPages() *pages { return &pages{at: map[place]*page{}} }
+func newPages() *pages {
+	return &pages{at: make(map[place]*page, maxPages), ring: make([]page, maxPages)}
+}
 
 // slots gives where the first page lies and how far it is to the next.
 func slots(wal bool) (first, stride int64) {
@@ -102,7 +105,7 @@ func (c *pages) forget() {
 	defer c.mu.Unlock()
 	c.changes++
 	clear(c.at)
-	c.ring, c.hand = nil, 0
+	c.kept, c.hand = 0, 0
 }
 
 func (c *pages) drop(p place) {
@@ -116,15 +119,15 @@ func (c *pages) keep(b []byte, p place) {
 	kept := c.at[p]
 	switch {
 	case kept != nil:
-	case len(c.ring) < maxPages:
-		kept = new(page)
-		c.ring = append(c.ring, kept)
+	case c.kept < maxPages:
+		kept = &c.ring[c.kept]
+		c.kept++
 	default:
 		for c.ring[c.hand].used {
 			c.ring[c.hand].used = false
 			c.hand = (c.hand + 1) % maxPages
 		}
-		kept = c.ring[c.hand]
+		kept = &c.ring[c.hand]
 		c.hand = (c.hand + 1) % maxPages
 		if c.at[kept.place] == kept {
 			delete(c.at, kept.place)
