@@ -58,7 +58,7 @@ type Catalogue struct {
 	mu       sync.Mutex
 	texts    map[act.Sum]*pact.Pact // parsed texts: they never change
 	partners map[act.Party]parsed   // what was last parsed of each partner's row
-	lives    map[string]Row         // pacts as their rows say, by the exact bytes
+	lives    map[string]lived       // what was last read of each pact's row
 }
 
 // parsed is a partner as its row was parsed: the same bytes say the same.
@@ -270,7 +270,7 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 		if err != nil {
 			return nil, Row{}, false, err
 		}
-		r, err := c.row(kept.Value)
+		r, err := c.row(string(kept.Key), kept.Value)
 		if err != nil {
 			return nil, Row{}, false, err
 		}
@@ -290,34 +290,40 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 	return best, row, best != nil, nil
 }
 
+// lived is a pact's row as it was read: the same bytes say the same.
+type lived struct {
+	bytes []byte
+	row   Row
+}
+
 // row reads a pact's row. Every ruling asks for one and it seldom changes: it is
 // read once from the same bytes, and what is returned is not to be changed.
-func (c *Catalogue) row(b []byte) (r Row, err error) {
+func (c *Catalogue) row(key string, b []byte) (Row, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r, ok := c.lives[string(b)]; ok {
-		return r, nil
+	if l := c.lives[key]; bytes.Equal(l.bytes, b) && b != nil {
+		return l.row, nil
 	}
+	var r Row
 	if err := json.Unmarshal(b, &r); err != nil {
 		return r, fmt.Errorf("reading a pact's row: %w", err)
 	}
-	if c.lives == nil || len(c.lives) >= maxLives {
-		c.lives = make(map[string]Row)
+	if c.lives == nil {
+		c.lives = make(map[string]lived)
 	}
-	c.lives[string(b)] = r
+	c.lives[key] = lived{b, r}
 	return r, nil
 }
-
-const maxLives = 256
 
 // PactUnder reads the pact under one text, in force or not: a product keeps
 // the terms that it was released under.
 func (c *Catalogue) PactUnder(tx *ledger.Tx, id act.PactID, text act.Sum) (*pact.Pact, Row, bool, error) {
-	b, err := tx.Get(tablePact, []byte(string(id)+"/"+text.String()))
+	key := string(id) + "/" + text.String()
+	b, err := tx.Get(tablePact, []byte(key))
 	if err != nil || b == nil {
 		return nil, Row{}, false, err
 	}
-	r, err := c.row(b)
+	r, err := c.row(key, b)
 	if err != nil {
 		return nil, r, false, err
 	}
