@@ -20,10 +20,10 @@ func (o *Office) Consent(ctx context.Context, c act.Consent, as string) (d act.D
 		if err != nil {
 			return err
 		}
-		if !ok || cu.From == "" || cu.Manifest.Originator != o.Card.Party {
-			return fmt.Errorf("%s is no product of ours that was released: only its originator approves", c.Number)
+		if !ok || cu.From == "" || !slices.Contains(cu.Manifest.Origins, o.Card.Party) {
+			return fmt.Errorf("%s is no product of ours that was released, nor one made from ours that we have: only an originator approves", c.Number)
 		}
-		to := append([]act.Party{}, cu.Manifest.Recipients...)
+		to := slices.DeleteFunc(append([]act.Party{cu.Manifest.Originator}, cu.Manifest.Recipients...), func(p act.Party) bool { return p == o.Card.Party })
 		if c.Recipient != "" {
 			if c.Recipient == o.Card.Party || slices.Contains(cu.Manifest.Recipients, c.Recipient) {
 				return fmt.Errorf("%s has %s already: name a third party", c.Recipient, c.Number)

@@ -204,7 +204,8 @@ func approved(all []product.Consent, o act.Party, deed string, to act.Party, pur
 }
 
 // approvedFor reports whether o approved a deed with m: by an approval that names
-// m, or, of what others made from o's products, one that names each of those.
+// m, or, of what others made, one that names each thing it was made from. What another
+// party's product holds of o's is not seen here: an approval of one source is none of the next.
 func approvedFor(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time, m *act.Manifest) bool {
 	if approved(all, o, deed, to, purpose, now, m.Number) {
 		return true
@@ -212,18 +213,12 @@ func approvedFor(all []product.Consent, o act.Party, deed string, to act.Party, 
 	if o == m.Originator {
 		return false
 	}
-	own, other := 0, false
 	for _, l := range m.Lineage {
-		yes := approved(all, o, deed, to, purpose, now, l.Of)
-		if l.Of.Party() != o {
-			other = other || yes
-			continue
-		}
-		if own++; !yes {
+		if !approved(all, o, deed, to, purpose, now, l.Of) {
 			return false
 		}
 	}
-	return own > 0 || other
+	return len(m.Lineage) > 0
 }
 
 // Spends names the approvals that an allowed deed of own's uses up: the first that fits,

@@ -505,14 +505,11 @@ func standing(c product.Consent, deed string, to act.Party, purpose string, now 
 	return !c.Withdrawn && c.Uses-c.Used > 0 && c.Deed+string(c.Recipient)+" "+c.Purpose == deed+string(to)+" "+purpose && !c.Given.After(now) && c.Until.After(now)
 }
 
-// of: what others made from a party's products may rest on approvals that name
-// each product of that party's; otherwise the approval names the thing itself.
+// of: what others made may rest on approvals that name each thing it was made from;
+// otherwise the approval names the thing itself.
 func (all approvals) of(o act.Party, deed string, to act.Party, purpose string, now time.Time, m act.Manifest) bool {
-	named := func(l act.Lineage) bool { return all.named(l.Of, o, deed, to, purpose, now) }
-	theirs := those(m.Lineage, func(l act.Lineage) bool { return series(l.Of) == string(o) })
-	elses := those(m.Lineage, func(l act.Lineage) bool { return series(l.Of) != string(o) })
 	return all.named(m.Number, o, deed, to, purpose, now) ||
-		o != m.Originator && every(theirs, named) && (len(theirs) > 0 || some(elses, named))
+		o != m.Originator && len(m.Lineage) > 0 && every(m.Lineage, func(l act.Lineage) bool { return all.named(l.Of, o, deed, to, purpose, now) })
 }
 
 // series is the party in whose series a number stands: all but its last three groups.
