@@ -73,9 +73,10 @@ type Side struct {
 }
 
 type saved struct {
-	disk *memory.Disk
-	view *view
-	rot  []vault.Digest
+	disk     *memory.Disk
+	view     *view
+	rot      []vault.Digest
+	evidence map[string][]byte // by the names of its files
 }
 
 // fault makes the operation fail that is the nth of its kind from now.
@@ -197,19 +198,41 @@ func (s *Side) dead() bool {
 
 // save is a copy of the disk with what the oracle knows of it.
 func (s *Side) save() *saved {
-	return &saved{s.disk.Copy(), s.view.clone(), slices.Clone(s.rot)}
+	kept := map[string][]byte{}
+	for _, f := range s.convicting() {
+		if b, err := os.ReadFile(f); err == nil {
+			kept[filepath.Base(f)] = b
+		}
+	}
+	return &saved{s.disk.Copy(), s.view.clone(), slices.Clone(s.rot), kept}
 }
 
-// put puts a copy back on the disk; the node is down.
+// put puts a copy of the folder back; the node is down. Evidence is a part of it.
 func (s *Side) put(c *saved) {
+	for _, f := range s.convicting() {
+		_ = os.Remove(f)
+	}
+	for name, b := range c.evidence {
+		if err := os.MkdirAll(filepath.Join(s.dir, "evidence"), 0o700); err != nil {
+			panic(err)
+		}
+		if err := os.WriteFile(filepath.Join(s.dir, "evidence", name), b, 0o600); err != nil {
+			panic(err)
+		}
+	}
 	s.disk.Restore(c.disk)
 	s.view, s.rot = c.view.clone(), slices.Clone(c.rot)
 }
 
+// convicting are the files that the node kept against a ledger.
+func (s *Side) convicting() []string {
+	files, _ := filepath.Glob(filepath.Join(s.dir, "evidence", "*"))
+	return files
+}
+
 // evidence reads the files that the node kept against a ledger.
 func (s *Side) evidence() (all [][]byte) {
-	files, _ := filepath.Glob(filepath.Join(s.dir, "evidence", "*"))
-	for _, f := range files {
+	for _, f := range s.convicting() {
 		if b, err := os.ReadFile(f); err == nil {
 			all = append(all, b)
 		}
