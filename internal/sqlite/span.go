@@ -92,7 +92,7 @@ type spanning struct {
 	cut   bool   // synced, and no frame has begun since
 }
 
-const maxTail = 1 << 20
+const maxTail = 256 << 10
 
 func (f *spanning) ReadAt(p []byte, off int64) (int, error) {
 	if from, to := f.at, f.at+int64(len(f.tail)); off < to && off+int64(len(p)) > from {
@@ -142,6 +142,9 @@ func (f *spanning) WriteAt(p []byte, off int64) (int, error) {
 			return 0, err
 		}
 		f.at, end = off, off
+	}
+	if f.tail == nil { // its whole room at once: what a node uses does not grow with its largest commit
+		f.tail = make([]byte, 0, maxTail)
 	}
 	if more := off + int64(len(p)) - end; more > 0 {
 		f.tail = append(f.tail, p[int64(len(p))-more:]...)
@@ -241,7 +244,11 @@ func (s *spanned) begin(n int, off int64) {
 	s.from, s.to = (off+sector-1)&^(sector-1), (off+int64(n))&^(sector-1)
 	s.read = -1
 	if s.to > s.from && int64(cap(s.buf)) < s.to-s.from {
-		s.buf = make([]byte, s.to-s.from)
+		room := s.to - s.from
+		if room > 2*pageSize {
+			room = maxTail + sector // that of the log
+		}
+		s.buf = make([]byte, max(room, s.to-s.from))
 	}
 }
 
