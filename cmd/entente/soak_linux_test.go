@@ -713,8 +713,13 @@ const (
 	unclear = "not shown to be flat: run it for longer"
 )
 
-// ruled reports whether one of soakBounds is ruled on, or shown only.
-func ruled(i int) bool { return soakBounds[i].what != "memory, KiB" || *soakFor >= time.Hour }
+// ruled reports whether one of soakBounds is ruled on for a node, or shown only: in less than an
+// hour resident memory is not, nor the heap of a partner, whose products are too few by then
+// to tell a page that is filled from one that is lost.
+func ruled(party string, i int) bool {
+	what := soakBounds[i].what
+	return *soakFor >= time.Hour || what != "memory, KiB" && (what != "heap, KiB" || party == "KR")
+}
 
 // finding rules on one of soakBounds: it fits the slope, and compares its whole interval of
 // three standard errors each way with the bound.
@@ -733,7 +738,7 @@ func finding(all []sample, i int) (b, err float64, says string) {
 func (s *soak) clear() bool {
 	for _, n := range soakNodes {
 		for i := range soakBounds {
-			if _, _, says := finding(s.samples[n.party], i); says == unclear && ruled(i) {
+			if _, _, says := finding(s.samples[n.party], i); says == unclear && ruled(n.party, i) {
 				return false
 			}
 		}
@@ -765,7 +770,7 @@ func (s *soak) report() {
 			of := s.samples[n.party]
 			b, err, says := finding(of, i)
 			fmt.Fprintf(w, "%s %s\t%.3g\t%.2g\t%g\t%.0f, %.0f\t%d\t%s\n", n.party, bound.what, b, err, bound.most, of[0].values[i], of[len(of)-1].values[i], len(of), says)
-			if !ruled(i) {
+			if !ruled(n.party, i) {
 				continue
 			}
 			switch planted := *soakLeaks && slices.Contains(n.leaks, bound.leak); {
