@@ -44,9 +44,13 @@ func browse(t *testing.T, lang string) *chromium {
 	if err != nil {
 		t.Fatal(err)
 	}
+	profile, err := os.MkdirTemp("", "chromium")
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	cmd := exec.CommandContext(ctx, exe, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-		"--remote-debugging-pipe", "--user-data-dir="+t.TempDir(), "--accept-lang="+lang, "--window-size=1100,900", "about:blank")
+		"--remote-debugging-pipe", "--user-data-dir="+profile, "--accept-lang="+lang, "--window-size=1100,900", "about:blank")
 	cmd.ExtraFiles = []*os.File{in, out}
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -62,6 +66,13 @@ func browse(t *testing.T, lang string) *chromium {
 		c.call("Browser.close", nil)
 		cancel()
 		_ = cmd.Wait()
+		// Its helpers may write to the profile a little longer.
+		for range 50 {
+			if os.RemoveAll(profile) == nil {
+				break
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
 		to.Close()
 		<-done
 		from.Close()
