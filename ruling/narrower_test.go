@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"entente/act"
 	"entente/pact"
@@ -322,32 +323,37 @@ var permissions = []string{"release", "release", "release", "accept", "read", "p
 // under are facts as they are under another text of the pact x; what is derived may
 // have come under it too.
 func under(p, x *pact.Pact, facts any) any {
-	switch f := facts.(type) {
-	case *ruling.ReleaseFacts:
-		f, all := ptr(*f), slices.Clone(f.Sources)
-		for i := range all {
-			if all[i].Pact == x {
-				all[i].Pact = p
+	c, text, _ := anew(facts)
+	*text = p
+	if f, ok := c.(*ruling.ReleaseFacts); ok {
+		f.Sources = slices.Clone(f.Sources)
+		for i := range f.Sources {
+			if f.Sources[i].Pact == x {
+				f.Sources[i].Pact = p
 			}
 		}
-		f.Pact, f.Sources = p, all
-		return f
+	}
+	return c
+}
+
+// anew is a copy of facts, with the places of their pact and of their moment.
+func anew(facts any) (c any, text **pact.Pact, now *time.Time) {
+	switch f := facts.(type) {
+	case *ruling.ReleaseFacts:
+		f = ptr(*f)
+		return f, &f.Pact, &f.Now
 	case *ruling.AcceptFacts:
 		f = ptr(*f)
-		f.Pact = p
-		return f
+		return f, &f.Pact, &f.Now
 	case *ruling.ReadFacts:
 		f = ptr(*f)
-		f.Pact = p
-		return f
+		return f, &f.Pact, &f.Now
 	case *ruling.VisitFacts:
 		f = ptr(*f)
-		f.Pact = p
-		return f
+		return f, &f.Pact, &f.Now
 	}
 	f := ptr(*facts.(*ruling.DoFacts))
-	f.Pact = p
-	return f
+	return f, &f.Pact, &f.Now
 }
 
 // wider says what a ruling allows that another does not.

@@ -369,25 +369,7 @@ func later(a, b time.Time) time.Time {
 
 // on are the same facts at another moment.
 func on(facts any, now time.Time) any {
-	switch f := facts.(type) {
-	case *ruling.ReleaseFacts:
-		f = ptr(*f)
-		f.Now = now
-		return f
-	case *ruling.AcceptFacts:
-		f = ptr(*f)
-		f.Now = now
-		return f
-	case *ruling.ReadFacts:
-		f = ptr(*f)
-		f.Now = now
-		return f
-	case *ruling.VisitFacts:
-		f = ptr(*f)
-		f.Now = now
-		return f
-	}
-	f := ptr(*facts.(*ruling.DoFacts))
-	f.Now = now
-	return f
+	c, _, at := anew(facts)
+	*at = now
+	return c
 }
