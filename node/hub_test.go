@@ -25,6 +25,22 @@ import (
 	"entente/vault"
 )
 
+// establishThree establishes three nodes, with the arrangement of 2014 between them, and tells
+// the disk of each.
+func establishThree(t *testing.T, net *memory.Network) (kr, jp, us *partyNode, disks map[*partyNode]*memory.Disk) {
+	t.Helper()
+	disks = map[*partyNode]*memory.Disk{}
+	for _, x := range []struct {
+		p act.Party
+		n **partyNode
+	}{{"KR", &kr}, {"JP", &jp}, {"US", &us}} {
+		n, disk := establish(t, x.p, net)
+		*x.n, disks[n] = n, disk
+	}
+	concludeThree(t, kr, jp, us)
+	return kr, jp, us, disks
+}
+
 // concludeThree has three nodes know each other and sign the arrangement of
 // 2014; then KR and JP reach each other by way of US alone.
 func concludeThree(t *testing.T, kr, jp, us *partyNode) {
@@ -78,10 +94,7 @@ func concludeThree(t *testing.T, kr, jp, us *partyNode) {
 // it holds what it cannot read, and the receipts are JP's.
 func TestHub(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, _ := establish(t, "KR", net)
-		jp, _ := establish(t, "JP", net)
-		us, _ := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, _ := establishThree(t, net)
 		stop := func() { kr.stop(); jp.stop(); us.stop() }
 		defer stop()
 		for _, size := range []int{100, 9 << 20} {
@@ -109,14 +122,10 @@ func TestHub(t *testing.T) {
 // writes while two products pass. All arrives, and arrives once.
 func TestHubPowerCuts(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, krDisk := establish(t, "KR", net)
-		jp, jpDisk := establish(t, "JP", net)
-		us, usDisk := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, disks := establishThree(t, net)
 		for _, n := range []*partyNode{kr, jp, us} {
 			n.stop()
 		}
-		disks := map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk, us: usDisk}
 		for _, victim := range []*partyNode{us, jp, kr} {
 			for at := 1; powerCut(t, kr, jp, disks, trilateral, victim, at); at++ {
 				if testing.Short() && at == 4 {
@@ -131,18 +140,15 @@ func TestHubPowerCuts(t *testing.T) {
 // at the dice's will. All arrives, and arrives once; what was lost is said again.
 func TestHubTricks(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, krDisk := establish(t, "KR", net)
-		jp, jpDisk := establish(t, "JP", net)
-		us, _ := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, disks := establishThree(t, net)
 		us.stop()
 		kr.stop()
 		jp.stop()
 		for seed := range uint64(20) {
 			dice := rand.New(rand.NewPCG(2014, seed))
 			net := &memory.Network{}
-			kr.resume(t, krDisk.Copy(), net)
-			jp.resume(t, jpDisk.Copy(), net)
+			kr.resume(t, disks[kr].Copy(), net)
+			jp.resume(t, disks[jp].Copy(), net)
 			var numbers []act.Number
 			for _, n := range []*partyNode{kr, jp} {
 				for _, size := range []int{10, 5<<20 + 3} {
@@ -248,15 +254,12 @@ func (h *hub) done(t *testing.T, kr, jp *partyNode, numbers []act.Number) bool {
 // watches the line, has the same view; and nothing of either is outside.
 func TestHubView(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, krDisk := establish(t, "KR", net)
-		jp, _ := establish(t, "JP", net)
-		us, _ := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, disks := establishThree(t, net)
 		for _, n := range []*partyNode{us, jp, kr} {
 			n.stop()
 		}
 		view := func(d release.Draft, content string) (sizes []int, outers []carriage.Outer) {
-			kr.resume(t, krDisk.Copy(), &memory.Network{})
+			kr.resume(t, disks[kr].Copy(), &memory.Network{})
 			defer kr.stop()
 			if _, err := kr.c.Release(t.Context(), d, strings.NewReader(content)); err != nil {
 				t.Fatal(err)
@@ -295,15 +298,11 @@ func TestHubView(t *testing.T) {
 // knows, or along a way it is not on, neither fills it nor stops what is behind them.
 func TestHubAbused(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, krDisk := establish(t, "KR", net)
-		jp, jpDisk := establish(t, "JP", net)
-		us, usDisk := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
-		all := map[*partyNode]*memory.Disk{kr: krDisk, jp: jpDisk, us: usDisk}
-		for n := range all {
+		kr, _, us, disks := establishThree(t, net)
+		for n := range disks {
 			n.stop()
 		}
-		for n, d := range all {
+		for n, d := range disks {
 			n.resume(t, d, &memory.Network{}) // alone: the test carries
 			defer n.stop()
 		}
@@ -393,10 +392,7 @@ func TestHubAbused(t *testing.T) {
 // something said each time: what went the other way meanwhile convicts nobody.
 func TestHubAndBack(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, _ := establish(t, "KR", net)
-		jp, _ := establish(t, "JP", net)
-		us, _ := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, _ := establishThree(t, net)
 		defer func() {
 			if t.Failed() {
 				t.Logf("JP: links %+v, letters %+v%s", jp.Carriage.States(), jp.Carriage.Post.States(), jp.lately(t))
@@ -456,10 +452,7 @@ func TestHubAndBack(t *testing.T) {
 // releases it again.
 func TestStranded(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, _ := establish(t, "KR", net)
-		jp, jpDisk := establish(t, "JP", net)
-		us, _ := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, disks := establishThree(t, net)
 		defer func() { kr.stop(); jp.stop(); us.stop() }()
 		route := func(n *partyNode, to, via act.Party, leave bool) error {
 			return n.c.Post(t.Context(), "/v1/route", desk.RouteAsk{Routing: act.Routing{Party: to, Via: via}, As: "officer", Leave: leave}, &act.Routing{})
@@ -503,7 +496,7 @@ func TestStranded(t *testing.T) {
 		}
 		refused(route(kr, "JP", "", false), another.Number, "electronic")
 		refused(pack(false), another.Number, "courier")
-		jp.resume(t, jpDisk, net)
+		jp.resume(t, disks[jp], net)
 		if err := route(jp, "KR", "US", false); err != nil {
 			t.Fatal(err)
 		}

@@ -588,10 +588,7 @@ func TestStandingMissing(t *testing.T) {
 // the sender or by the recipient. The hub's own link stands meanwhile.
 func TestParkedByHub(t *testing.T) {
 	together(t, func(t *testing.T, net *memory.Network) {
-		kr, _ := establish(t, "KR", net)
-		jp, _ := establish(t, "JP", net)
-		us, _ := establish(t, "US", net)
-		concludeThree(t, kr, jp, us)
+		kr, jp, us, _ := establishThree(t, net)
 		for _, x := range []struct{ who, with *partyNode }{{kr, jp}, {jp, kr}} {
 			ask := desk.HouseAsk{Kind: act.PartnerParked, As: "officer", Party: x.with.Card.Party, Reason: "a drill"}
 			if err := x.who.c.Post(t.Context(), "/v1/house", ask, new(desk.GrantView)); err != nil {
