@@ -443,11 +443,7 @@ func (r *run) read(ctx context.Context) error {
 
 // summary verifies both ledgers and compares them.
 func (r *run) summary(ctx context.Context) error {
-	views, err := r.verify(ctx)
-	if err != nil {
-		return err
-	}
-	same, err := r.agree(ctx)
+	views, same, err := r.verify(ctx)
 	if err != nil {
 		return err
 	}
@@ -459,12 +455,13 @@ func (r *run) summary(ctx context.Context) error {
 	return r.links(ctx)
 }
 
-// verify verifies every ledger, and waits until each has sent everything.
-func (r *run) verify(ctx context.Context) (views []desk.StatusView, err error) {
+// verify verifies every ledger, waits until each has sent everything, and compares them:
+// on so many products they say the same.
+func (r *run) verify(ctx context.Context) (views []desk.StatusView, same int, err error) {
 	for _, s := range r.sides {
 		var v desk.StatusView
 		if err := s.c.Long(ctx, "/v1/verify", nil, new(act.Head), func(done, all int64) { r.progress("%s verifies: %d of %d", s.city, done, all) }); err != nil {
-			return nil, fmt.Errorf("the ledger of %s: %w", s.city, err)
+			return nil, 0, fmt.Errorf("the ledger of %s: %w", s.city, err)
 		}
 		// Whatever was entered last must have been carried before they can agree.
 		err := r.until(ctx, s.city+" has sent everything", func() (bool, error) {
@@ -473,12 +470,13 @@ func (r *run) verify(ctx context.Context) (views []desk.StatusView, err error) {
 			return err == nil && !slices.ContainsFunc(v.Partners, func(p desk.PartnerView) bool { return p.Waiting != 0 }), err
 		})
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		views = append(views, v)
 	}
 	r.did("the ledgers verify")
-	return views, nil
+	same, err = r.agree(ctx)
+	return views, same, err
 }
 
 // links ends the summary with a way to each desk.
