@@ -153,6 +153,8 @@ type Staged interface {
 	io.ReaderAt
 	Size() int64
 	Truncate(n int64) error
+	// Cold says that nobody reads the object soon: its bytes need not stay in the machine's memory.
+	Cold()
 	// Keep makes the object durable under d; it does nothing more when d is kept already.
 	Keep(ctx context.Context, d Digest) error
 	// Discard forgets the staged bytes, unless they are kept.
@@ -529,6 +531,7 @@ func (v *Vault) receive(ctx context.Context, d Digest, b Blocks) (*Incoming, err
 	if err != nil {
 		return nil, err
 	}
+	s.Cold() // a person opens it, later
 	in := &Incoming{v: v, s: s, d: d, b: b}
 	buf := make([]byte, BlockSize)
 	for in.next < len(b.Leaves) {

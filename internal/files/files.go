@@ -171,6 +171,7 @@ type staged struct {
 	sent    int64      // bytes that were sent to the disk, or are being
 	sending chan error // tells how that ended; nil: nothing is being sent
 	lost    error      // of a write that failed
+	cold    bool       // what was written leaves the page cache
 }
 
 // window is how much is written before it is sent to the disk: the sync of Keep has
@@ -194,11 +195,21 @@ func (g *staged) Write(p []byte) (int, error) {
 		g.sending, g.sent = done, to
 		go func() {
 			g.s.turn <- struct{}{}
-			done <- send(g.f, from, to-from)
+			done <- g.send(from, to-from)
 			<-g.s.turn
 		}()
 	}
 	return n, failed(err)
+}
+
+// send has the disk write n bytes at off, and waits. A large object that stays in the
+// page cache has every block written to pages that the machine must find first, which
+// can take longer than all else together.
+func (g *staged) send(off, n int64) error {
+	if err := send(g.f, off, n); err != nil || !g.cold {
+		return err
+	}
+	return forget(g.f, off, n)
 }
 
 // settled waits for what is being sent. A failure is final: what was lost is not
@@ -225,6 +236,7 @@ func failed(err error) error {
 }
 
 func (g *staged) ReadAt(p []byte, off int64) (int, error) { return g.f.ReadAt(p, off) }
+func (g *staged) Cold()                                   { g.cold = true }
 func (g *staged) Size() int64                             { return g.size }
 func (g *staged) Close() error                            { return errors.Join(g.settled(), g.f.Close()) }
 

@@ -153,6 +153,9 @@ func (g *staged) Size() int64 {
 	return int64(len(g.s.d.stage[g.name]))
 }
 
+// Cold implements vault.Staged: all is memory.
+func (g *staged) Cold() {}
+
 func (g *staged) Truncate(n int64) error {
 	return failed(g.do(Write, func(b []byte) ([]byte, error) {
 		return append(b[:min(int(n), len(b))], make([]byte, max(0, int(n)-len(b)))...), nil
