@@ -125,6 +125,12 @@ func (k Kind) Known() bool { _, ok := kinds[k]; return ok }
 // OfPact reports whether k is a step in a pact's life.
 func (k Kind) OfPact() bool { return len(k) > 5 && k[:5] == "pact." }
 
+// Answered reports whether acts of kind k are answered where they are read otherwise
+// than their sender does, and the answer told to every party of the pact: a notice, and what stops one (R55).
+func (k Kind) Answered() bool {
+	return k == PactNotice || k == PactNoticeSuspended || k == PactNoticeWithdrawn
+}
+
 // Home reports whether acts of kind k concern a party's own house alone. They are
 // addressed to nobody; from a partner they have no effect and are refused.
 func (k Kind) Home() bool {

@@ -456,17 +456,34 @@ func (c *Catalogue) Waits(tx *ledger.Tx) ([]Waits, error) { return rows[Waits](t
 func (c *Catalogue) Asked(tx *ledger.Tx) ([]Asked, error) { return rows[Asked](tx, tableAsked, "") }
 
 // Consents reads the approvals that were given to a party about a product, and
-// about what it was made of. One that was given to others lets it do nothing.
-func (c *Catalogue) Consents(tx *ledger.Tx, to act.Party, n act.Number, of ...act.Lineage) ([]product.Consent, error) {
-	all, err := rows[product.Consent](tx, tableConsent, string(n)+"/")
+// about what it was made of. One that was given to others lets it do nothing, nor does
+// the word of a party whose information the product does not hold.
+func (c *Catalogue) Consents(tx *ledger.Tx, to act.Party, n act.Number, of ...act.Lineage) (all []product.Consent, err error) {
+	about := []act.Number{n}
 	for _, l := range of {
-		if err == nil && l.Of != n {
-			var more []product.Consent
-			more, err = rows[product.Consent](tx, tableConsent, string(l.Of)+"/")
-			all = append(all, more...)
+		if l.Of != n {
+			about = append(about, l.Of)
 		}
 	}
-	return slices.DeleteFunc(all, func(k product.Consent) bool { return !slices.Contains(k.To, to) }), err
+	for _, n := range about {
+		given, err := rows[product.Consent](tx, tableConsent, string(n)+"/")
+		if err != nil {
+			return nil, err
+		}
+		if len(given) == 0 {
+			continue
+		}
+		cu, _, err := c.Product(tx, n)
+		if err != nil {
+			return nil, err
+		}
+		for _, k := range given {
+			if slices.Contains(k.To, to) && (cu.From == "" || slices.Contains(cu.Manifest.Origins, k.By)) {
+				all = append(all, k)
+			}
+		}
+	}
+	return all, nil
 }
 
 // Open is a notice of law that its recipient has not acknowledged (R5).

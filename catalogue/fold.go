@@ -92,7 +92,7 @@ func (c *Catalogue) Fold(tx *ledger.Tx, e ledger.Entry) error {
 			}
 		})
 	case act.Refusal:
-		if b.Kind == act.PactNotice && b.Kept {
+		if b.Kind.Answered() && b.Kept {
 			return c.answer(tx, e, b, e.Index)
 		}
 		return c.foldProduct(tx, e)
@@ -191,7 +191,7 @@ func (c *Catalogue) proposal(tx *ledger.Tx, e ledger.Entry, b act.Proposal) erro
 
 // waited folds the entries that came before what they are about: steps before their
 // text (of three parties, the second may sign what the first proposed before the
-// third has heard of it), and answers to a notice before the notice.
+// third has heard of it), and answers to a step before the step.
 func (c *Catalogue) waited(tx *ledger.Tx, key string, fold func(ledger.Entry) error) error {
 	var at []int64
 	for row, err := range tx.Scan(tableEarly, []byte(key+"/"), []byte(key+"0")) {
@@ -239,7 +239,7 @@ func (c *Catalogue) step(tx *ledger.Tx, e ledger.Entry) error {
 		return err // a step by somebody who is no party has no effect
 	}
 	row.Life = row.Life.Apply(a)
-	if err := ledger.Save(tx, tablePact, key, row); err != nil || a.Kind != act.PactNotice {
+	if err := ledger.Save(tx, tablePact, key, row); err != nil || !a.Kind.Answered() {
 		return err
 	}
 	return c.waited(tx, e.Digest.String(), func(answer ledger.Entry) error {
@@ -247,24 +247,24 @@ func (c *Catalogue) step(tx *ledger.Tx, e ledger.Entry) error {
 	})
 }
 
-// answer folds what a party answered to a notice: when it came there, or that it
-// has no effect. The answer goes to every party of the pact, so that each reads the
-// disagreement; one that comes before the notice, or its text, waits for it (R55).
+// answer folds what a party answered to a notice, or to what stops one: when it came
+// there, or that it has no effect. The answer goes to every party of the pact, so that each
+// reads the disagreement; one that comes before the step, or its text, waits for it (R55).
 // folded is the entry that is folded now: a rebuild finds later ones, too.
 func (c *Catalogue) answer(tx *ledger.Tx, e ledger.Entry, b act.Refusal, folded int64) error {
 	row := Row{}
-	var notice ledger.Entry
+	var step ledger.Entry
 	var p *pact.Pact
 	i, ok, err := tx.Find(b.Act)
 	if ok = ok && i <= folded; err == nil && ok {
-		if notice, err = tx.Entry(i); err != nil {
+		if step, err = tx.Entry(i); err != nil {
 			return err
 		}
-		s, is := notice.Act.Body.(act.Step)
-		if !is || notice.Act.Kind != act.PactNotice {
+		s, is := step.Act.Body.(act.Step)
+		if !is || step.Act.Kind != b.Kind {
 			return nil
 		}
-		p, row, ok, err = c.PactUnder(tx, notice.Act.Pact, s.Text)
+		p, row, ok, err = c.PactUnder(tx, step.Act.Pact, s.Text)
 	}
 	if err != nil {
 		return err
@@ -272,13 +272,13 @@ func (c *Catalogue) answer(tx *ledger.Tx, e ledger.Entry, b act.Refusal, folded 
 	if !ok {
 		return tx.Put(tableEarly, earlyKey(b.Act.String(), e.Index), be(e.Index))
 	}
-	a := pact.Answer{Came: e.Act.At, Void: len(b.Because) == 0 || b.Because[0].Article != DurationArticle(p)}
-	row.Life = p.Answered(row.Life, notice.Act.From, notice.Act.At, e.Act.From, a)
+	row.Life = p.Answered(row.Life, pact.Answer{Kind: step.Act.Kind, By: step.Act.From, At: step.Act.At, Party: e.Act.From, Came: e.Act.At,
+		Void: len(b.Because) == 0 || b.Because[0].Article != DurationArticle(p)})
 	return ledger.Save(tx, tablePact, string(row.ID)+"/"+row.Text.String(), row)
 }
 
-// DurationArticle names what an answer cites that reads a notice otherwise than
-// its sender: another citation says that the notice has no effect.
+// DurationArticle names what an answer cites that reads a step otherwise than
+// its sender: another citation says that the step has no effect.
 func DurationArticle(p *pact.Pact) string {
 	if r, cited := p.Cite(pact.Duration); cited {
 		return r[0].Article
@@ -444,17 +444,25 @@ func (c *Catalogue) given(tx *ledger.Tx, e ledger.Entry, b act.Consent) error {
 
 // consent changes the consent that an act gave; an unknown one stays unknown.
 func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Consent)) (here bool, err error) {
-	all, err := rows[product.Consent](tx, tableConsent, "")
+	i, ok, err := tx.Find(given)
+	if err != nil || !ok {
+		return false, err
+	}
+	e, err := tx.Entry(i)
 	if err != nil {
 		return false, err
 	}
-	for _, k := range all {
-		if k.Act == given {
-			f(&k)
-			return true, ledger.Save(tx, tableConsent, string(k.Number)+"/"+given.String(), k)
-		}
+	b, is := e.Act.Body.(act.Consent)
+	if !is {
+		return false, nil
 	}
-	return false, nil
+	key := string(b.Number) + "/" + given.String()
+	k, ok, err := ledger.Load[product.Consent](tx, tableConsent, key)
+	if err != nil || !ok { // a rebuild finds later ones, too
+		return false, err
+	}
+	f(&k)
+	return true, ledger.Save(tx, tableConsent, key, k)
 }
 
 // foldProduct folds the acts that make a product's custody.
@@ -475,11 +483,7 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	if err != nil {
 		return err
 	}
-	if b, is := e.Act.Body.(act.Consent); is {
-		// Only what the originator itself holds to be its own can be approved by it; a stranger's word has no effect.
-		if had && !slices.Contains(cu.Manifest.Origins, e.Act.From) || !had && n.Party() != e.Act.From {
-			return nil
-		}
+	if b, is := e.Act.Body.(act.Consent); is { // it may come before its product
 		return c.given(tx, e, b)
 	}
 	if r, is := e.Act.Body.(act.Refusal); is && r.Kind != act.ShareAsked && cu.From != "" {

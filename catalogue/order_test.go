@@ -93,6 +93,7 @@ func lanesOf(t *testing.T) *lanes {
 	text := catalogue.SumOf(source)
 	us := []act.Party{"US"}
 	var known, asked []act.Digest
+	var held act.Number
 	for _, p := range []act.Party{"JP", "KR"} {
 		known = append(known, l.say("US", act.PartnerKnown, nil, act.Known{Card: act.Card{Party: p, Ledger: []string{"x"}, Period: 1}}))
 	}
@@ -116,7 +117,12 @@ func lanesOf(t *testing.T) *lanes {
 		l.say(p, act.ConsentGiven, us, consent(1))
 		l.say(p, act.ConsentWithdrawn, us, act.Withdrawal{Act: c})
 		l.say(p, act.ProductReclassified, us, act.Reclassification{Number: n, Mark: act.Mark{Party: p, Text: lower}})
-		l.release(p, text, mark, []act.Party{"JP", "KR"})
+		joint, _ := l.release(p, text, mark, []act.Party{"JP", "KR"})
+		if i == 0 {
+			held = joint
+		} else { // what one party's product holds of another's: its word may come first
+			l.say(p, act.ConsentGiven, us, act.Consent{Number: held, Deed: "pass-on", Recipient: "AU", Purpose: "missile-warning", Until: act.MomentOf(l.at.AddDate(1, 0, 0)), Uses: 1})
+		}
 		notice := l.say(p, act.LawNotified, us, act.LawNotice{Text: "another law"})
 		l.say(p, act.AssuranceGiven, us, act.Assurance{Meeting: "talks", Persons: []string{"attaché"}, Mark: act.Mark{Party: p, Text: mark}, Until: act.MomentOf(l.at.AddDate(1, 0, 0))})
 		visit := l.say(p, act.VisitAsked, us, act.Visit{Visitors: []string{"attaché"}, Mark: act.Mark{Party: "US", Text: "SECRET"}, From: act.MomentOf(l.at), Until: act.MomentOf(l.at.AddDate(0, 1, 0))})

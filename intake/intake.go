@@ -155,7 +155,7 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 			return o.refuse(tx, to, Conveyed{Bytes: e.Bytes}, a, true, because)
 		}
 	}
-	if a.Kind == act.PactNotice { // what one party answers to it, all parties read
+	if a.Kind.Answered() { // what one party answers to it, all parties read
 		s, _ := a.Body.(act.Step)
 		p, _, ok, err := o.Catalogue.PactUnder(tx, a.Pact, s.Text)
 		if err != nil {
@@ -214,23 +214,18 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 			return refuse([]act.Reason{{Article: "pact", Text: fmt.Sprintf("the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text), Cure: "mend the text and propose it again"}}), nil
 		}
 	case act.Step:
-		if a.Kind != act.PactNotice {
+		if !a.Kind.Answered() {
 			break
 		}
 		p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
 		if err != nil || !ok {
 			return nothing, err
 		}
-		if p.Early(row.Life, from) {
+		if a.Kind == act.PactNotice && p.Early(row.Life, from) {
 			return refuse([]act.Reason{{Article: "in force", Text: "the notice came before its party brought the pact into force: by our reading it has no effect", Cure: "give notice when the pact is in force, or cancel the text: 'entente pact step cancelled'"}}), nil
 		}
-		if now := o.Now(); p.Late(row.Life, a.At.Time, now) {
-			ends := p.Ends(row.Life, now).In(p.Zone).Format(time.DateOnly)
-			text := "the notice came on " + now.In(p.Zone).Format(time.DateOnly) + ", and the time of notice runs from then: by our reading the pact ends on " + ends
-			if _, terms := p.Deadline(row.Life, now); terms {
-				text = "the notice came after its deadline: by our reading it ends the next term, and with it the pact on " + ends
-			}
-			return refuse([]act.Reason{{Article: catalogue.DurationArticle(p), Text: text, Cure: "none is needed: until all parties read it alike, the stricter reading rules"}}), nil
+		if now := o.Now(); p.Late(row.Life, a, now) {
+			return refuse([]act.Reason{late(p, row.Life, a.Kind, now)}), nil
 		}
 	case json.RawMessage:
 		if a.Must {
@@ -238,6 +233,24 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 		}
 	}
 	return nothing, nil
+}
+
+// late says how we read a step that came late.
+func late(p *pact.Pact, l pact.Life, k act.Kind, now time.Time) act.Reason {
+	because := func(article, text, cure string) act.Reason {
+		return act.Reason{Article: article, Text: text, Cure: cure}
+	}
+	by, on, ends := catalogue.DurationArticle(p), now.In(p.Zone).Format(time.DateOnly), p.Ends(l, now).In(p.Zone).Format(time.DateOnly)
+	_, terms := p.Deadline(l, now)
+	switch {
+	case k == act.PactNoticeSuspended:
+		return because(by, "the suspension of the notice came on "+on+", when the notice had ended the pact: by our reading it has no effect", "conclude a new pact; what was shared stays protected")
+	case k == act.PactNoticeWithdrawn:
+		return because(by, "the withdrawal of the notice came on "+on+", when the notice had ended the pact: by our reading it has no effect", "conclude a new pact; what was shared stays protected")
+	case terms:
+		return because(by, "the notice came after its deadline: by our reading it ends the next term, and with it the pact on "+ends, "none is needed: until all parties read it alike, the stricter reading rules")
+	}
+	return because(by, "the notice came on "+on+", and the time of notice runs from then: by our reading the pact ends on "+ends, "none is needed: until all parties read it alike, the stricter reading rules")
 }
 
 // isNew is in place of the entry of a release that is not entered yet.
@@ -279,7 +292,11 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 	if !ok {
 		p = nil
 	}
-	if _, now, _, err := o.Catalogue.Pact(tx, a.Pact, a.At.Time); err != nil {
+	judged := a.At.Time
+	if ok && ruling.Late(p, judged, at) {
+		judged = at
+	}
+	if _, now, _, err := o.Catalogue.Pact(tx, a.Pact, judged); err != nil {
 		return r, on, err
 	} else if ok && now.Text != b.Text && p.Phase(row.Life, a.At.Time).Transfers() {
 		return ruling.Ruling{Because: []act.Reason{{Article: "amendment", Text: "it was released under a text that has been amended", Cure: "release it again, under the amended text"}}}, on, nil
@@ -302,12 +319,20 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 	if had && known.From != "" && known.Entry != index {
 		on.Products = map[act.Number]int64{b.Manifest.Number: known.Entry} // which used the number
 	}
+	var sources []act.Manifest
+	for _, l := range b.Manifest.Lineage {
+		if s, here, err := o.Catalogue.Product(tx, l.Of); err != nil {
+			return r, on, err
+		} else if here && s.From != "" && (index == isNew || s.Entry < index) {
+			sources = append(sources, s.Manifest)
+		}
+	}
 	accredited, err := o.Catalogue.Accredited(tx)
 	if err != nil {
 		return r, on, err
 	}
 	f := ruling.AcceptFacts{
-		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Consents: append(consents, supposed...), Accredited: accredited,
+		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Sources: sources, Consents: append(consents, supposed...), Accredited: accredited,
 		Channel: channel, Now: at, Blocked: blocked, NumberUsed: had && known.From != "" && known.Entry != index,
 	}
 	r = ruling.Accept(&f)

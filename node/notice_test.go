@@ -133,7 +133,7 @@ func (w *three) view(p act.Party) desk.PactView {
 	return all[0]
 }
 
-// refusals lists what a node answered to notices.
+// refusals lists what a node answered to notices, and to what stops one.
 func (w *three) refusals(p act.Party) (all []act.Act) {
 	w.t.Helper()
 	w.must(w.nodes[p].Ledger.View(w.t.Context(), func(tx *ledger.Tx) error {
@@ -141,7 +141,7 @@ func (w *three) refusals(p act.Party) (all []act.Act) {
 			if err != nil {
 				return err
 			}
-			if b, ok := e.Act.Body.(act.Refusal); ok && b.Kind == act.PactNotice && e.Act.From == p {
+			if b, ok := e.Act.Body.(act.Refusal); ok && b.Kind.Answered() && e.Act.From == p {
 				all = append(all, e.Act)
 			}
 		}
@@ -211,6 +211,50 @@ func TestNoticeOfThree(t *testing.T) {
 			}
 			if v := w.view("KR"); v.Stands != "terminated" || !v.Disputed {
 				t.Errorf("at KR: %+v", v)
+			}
+		})
+	}
+}
+
+// TestWithdrawnLate: the withdrawal of a notice that comes to one party when the pact
+// has ended revives nothing there, whatever its date: it says so, all see the dispute,
+// and the stricter reading rules. To a party that it came to in time the notice is withdrawn.
+func TestWithdrawnLate(t *testing.T) {
+	for what, kind := range map[string]act.Kind{"withdrawn": act.PactNoticeWithdrawn, "suspended": act.PactNoticeSuspended} {
+		t.Run(what, func(t *testing.T) {
+			w := newThree(t)
+			given := w.clock
+			w.must(w.nodes["US"].Chancery.Step(t.Context(), act.PactNotice, trilateral, w.text, "", "officer"))
+			w.settle()
+			w.clock = given.AddDate(0, 0, 20)
+			w.must(w.nodes["US"].Chancery.Step(t.Context(), kind, trilateral, w.text, "", "officer"))
+			w.carry("US", "KR")
+			w.clock = given.AddDate(0, 0, 35) // the pact ended after 30
+			w.settle()
+			answers := w.refusals("JP")
+			if len(answers) != 1 || !slices.Equal(answers[0].To, []act.Party{"KR", "US"}) || len(w.refusals("KR")) != 0 {
+				t.Fatalf("JP answers %+v, KR %+v", answers, w.refusals("KR"))
+			}
+			if r := answers[0].Body.(act.Refusal).Because[0]; r.Article != "Article 8" || !strings.Contains(r.Text, "of the notice came on 2026-02-05, when the notice had ended the pact") || r.Cure == "" {
+				t.Errorf("it says %+v", r)
+			}
+			goes := map[act.Kind]pact.Phase{act.PactNoticeWithdrawn: pact.Active, act.PactNoticeSuspended: pact.NoticeSuspended}[kind]
+			for p := range w.nodes {
+				v := w.view(p)
+				for _, r := range v.Readings {
+					if want := map[act.Party]pact.Phase{"US": goes, "KR": goes, "JP": pact.Terminated}[r.Party]; r.Phase != want {
+						t.Errorf("at %s, %s reads it as %s, want %s", p, r.Party, r.Phase, want)
+					}
+				}
+				if !v.Disputed || v.Stands != "terminated" {
+					t.Errorf("at %s: %+v", p, v)
+				}
+			}
+			d := draft("군사II급비밀")
+			d.Pact, d.To = trilateral, []act.Party{"US"}
+			var refused *release.Refused
+			if _, err := w.nodes["KR"].Release.Release(t.Context(), d, strings.NewReader("x")); !errors.As(err, &refused) || !strings.Contains(err.Error(), "it is terminated") {
+				t.Errorf("KR releases by the laxer reading: %v", err)
 			}
 		})
 	}

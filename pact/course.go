@@ -125,18 +125,24 @@ func (p *Pact) Steps(l Life, now time.Time, lang string) (all []Step) {
 	for i := range l.Notices {
 		n := &l.Notices[i]
 		add(n.At.Time, n.By, t.say("notice of termination: by it the pact ends on %s", p.day(p.Ends(l, n.At.Time))))
-		for _, q := range sorted(n.Answers) {
-			if a := n.Answers[q]; a.Void {
-				add(a.Came.Time, q, t.say("refusal of the notice: by this reading it has no effect"))
-			} else if p.Late(l, n.At.Time, a.Came.Time) {
-				add(a.Came.Time, q, t.say("the notice came late: by this reading the pact ends on %s", p.day(p.Ends(l, a.Came.Time))))
-			}
-		}
 		if n.Suspended != nil {
 			add(n.Suspended.Time, n.By, t.say("suspension of the notice"))
 		}
 		if n.Withdrawn != nil {
 			add(n.Withdrawn.Time, n.By, t.say("withdrawal of the notice"))
+		}
+	}
+	for i := range l.Answers {
+		a := &l.Answers[i]
+		switch {
+		case a.Kind == act.PactNoticeSuspended:
+			add(a.Came.Time, a.Party, t.say("the suspension came late: by this reading it has no effect"))
+		case a.Kind == act.PactNoticeWithdrawn:
+			add(a.Came.Time, a.Party, t.say("the withdrawal came late: by this reading it has no effect"))
+		case a.Void:
+			add(a.Came.Time, a.Party, t.say("refusal of the notice: by this reading it has no effect"))
+		case p.later(l, a):
+			add(a.Came.Time, a.Party, t.say("the notice came late: by this reading the pact ends on %s", p.day(p.Ends(l, a.Came.Time))))
 		}
 	}
 	for _, q := range sorted(l.Readings) {

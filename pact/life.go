@@ -1,6 +1,7 @@
 package pact
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -49,6 +50,7 @@ type Life struct {
 	Notified   map[act.Party]act.Moment `json:"notified,omitempty"`
 	Cancelled  map[act.Party]act.Moment `json:"cancelled,omitempty"`
 	Notices    []Notice                 `json:"notices,omitempty"`
+	Answers    []Answer                 `json:"answers,omitempty"`
 	Readings   map[act.Party]Reading    `json:"readings,omitempty"`
 }
 
@@ -60,28 +62,40 @@ type Reading struct {
 
 // Notice is a notice of termination and what became of it.
 type Notice struct {
-	By        act.Party            `json:"by"`
-	At        act.Moment           `json:"at"`
-	Suspended *act.Moment          `json:"suspended,omitempty"`
-	Withdrawn *act.Moment          `json:"withdrawn,omitempty"`
-	Answers   map[act.Party]Answer `json:"answers,omitempty"` // of the parties that read it differently
+	By        act.Party   `json:"by"`
+	At        act.Moment  `json:"at"`
+	Suspended *act.Moment `json:"suspended,omitempty"`
+	Withdrawn *act.Moment `json:"withdrawn,omitempty"`
 }
 
-// Answer is what a party answered to a notice: that it came late, or that it has no effect.
+// Answer is what a party answered to a step of another's that it reads differently:
+// that it came late, or that it has no effect.
 type Answer struct {
-	Came act.Moment `json:"came"`           // when the notice came to it
-	Void bool       `json:"void,omitempty"` // by its reading there is no notice
+	Kind  act.Kind   `json:"kind"` // of the step, with who took it and when
+	By    act.Party  `json:"by"`
+	At    act.Moment `json:"at"`
+	Party act.Party  `json:"party"` // who answers
+	Came  act.Moment `json:"came"`  // when the step came to it
+	Void  bool       `json:"void,omitempty"`
 }
 
-// Late reports whether a notice came so late to another party that, given when it
-// came, it would end the pact on a later day: past its deadline where the text has
-// terms, on another day where the time of notice runs from the notice (R55).
-func (p *Pact) Late(l Life, given, came time.Time) bool {
-	if _, in := p.Since(l); !in || !came.After(given) {
+// Late reports whether a step came so late to another party that it would have
+// another effect, had it been taken when it came: a notice would end the pact on a
+// later day, what stops a notice would find the pact ended (R55). l is the life
+// without the step.
+func (p *Pact) Late(l Life, a act.Act, came time.Time) bool {
+	if _, in := p.Since(l); !in || !came.After(a.At.Time) {
 		return false
 	}
-	day := func(t time.Time) string { return t.In(p.Zone).Format(time.DateOnly) }
-	return day(p.Ends(l, came)) != day(p.Ends(l, given))
+	switch a.Kind {
+	case act.PactNotice:
+		return p.day(p.Ends(l, came)) != p.day(p.Ends(l, a.At.Time))
+	case act.PactNoticeSuspended, act.PactNoticeWithdrawn:
+		then := a
+		then.At = act.MomentOf(came)
+		return p.Phase(l.Apply(a), came) != p.Phase(l.Apply(then), came)
+	}
+	return false
 }
 
 // Early reports whether a notice of q's comes before q itself has taken the steps
@@ -93,43 +107,54 @@ func (p *Pact) Early(l Life, q act.Party) bool {
 	return !signed || p.Terms.Start != "signature" && !notified
 }
 
-// Answered folds what party q answered to a notice. Its first answer stands.
-func (p *Pact) Answered(l Life, by act.Party, given act.Moment, q act.Party, a Answer) Life {
-	if !p.Has(q) || q == by {
+// Answered folds what a party answered to a step. Its first answer stands. The order
+// in which answers of different parties arrive does not matter.
+func (p *Pact) Answered(l Life, a Answer) Life {
+	at, told := slices.BinarySearchFunc(l.Answers, a, func(x, y Answer) int {
+		return cmp.Or(cmp.Compare(x.Kind, y.Kind), cmp.Compare(x.By, y.By), x.At.Compare(y.At.Time), cmp.Compare(x.Party, y.Party))
+	})
+	if told || !p.Has(a.Party) || a.Party == a.By {
 		return l
 	}
-	l.Notices = slices.Clone(l.Notices)
-	for i := range l.Notices {
-		if n := &l.Notices[i]; n.By == by && n.At.Equal(given.Time) {
-			if _, told := n.Answers[q]; told {
-				continue
+	l.Answers = slices.Insert(slices.Clone(l.Answers), at, a)
+	return l
+}
+
+// readBy is the life as q reads it: a step that came late there was taken when it
+// came, and one that has no effect there was never taken.
+func (p *Pact) readBy(l Life, q act.Party) Life {
+	own := l // the answers are judged by the acts, not by what q made of them
+	l.Notices = nil
+	for _, n := range own.Notices {
+		as, never := n, false
+		for i := range own.Answers {
+			a := &own.Answers[i]
+			at := &a.Came
+			if a.Void {
+				at = nil
 			}
-			m := map[act.Party]Answer{q: a}
-			maps.Copy(m, n.Answers)
-			n.Answers = m
+			switch {
+			case a.Party != q || a.By != n.By:
+			case a.Kind == act.PactNotice && n.At.Equal(a.At.Time) && a.Void:
+				never = true
+			case a.Kind == act.PactNotice && n.At.Equal(a.At.Time) && p.later(own, a):
+				as.At = a.Came
+			case a.Kind == act.PactNoticeSuspended && n.Suspended != nil && n.Suspended.Equal(a.At.Time):
+				as.Suspended = at
+			case a.Kind == act.PactNoticeWithdrawn && n.Withdrawn != nil && n.Withdrawn.Equal(a.At.Time):
+				as.Withdrawn = at
+			}
+		}
+		if !never {
+			l.Notices = append(l.Notices, as)
 		}
 	}
 	return l
 }
 
-// readBy is the life as q reads it: a notice that came late there was given when
-// it came, and one that has no effect there was never given.
-func (p *Pact) readBy(l Life, q act.Party) Life {
-	own := l // the answers are judged by the acts, not by what q made of them
-	for i := len(own.Notices) - 1; i >= 0; i-- {
-		n := &own.Notices[i]
-		a, differs := n.Answers[q]
-		if !differs || !a.Void && !p.Late(own, n.At.Time, a.Came.Time) {
-			continue
-		}
-		l.Notices = slices.Clone(l.Notices)
-		if a.Void {
-			l.Notices = slices.Delete(l.Notices, i, i+1)
-		} else {
-			l.Notices[i].At = a.Came
-		}
-	}
-	return l
+// later reports whether a notice, given when it came to who answered, ends the pact on a later day.
+func (p *Pact) later(l Life, a *Answer) bool {
+	return p.Late(l, act.Act{Kind: act.PactNotice, At: a.At}, a.Came.Time)
 }
 
 // Apply folds one act of the pact's life.
@@ -333,7 +358,7 @@ func (p *Pact) Stands(l Life, now time.Time) Phase {
 		return phase
 	}
 	for i := range p.Parties {
-		if len(l.Notices) == 0 {
+		if len(l.Answers) == 0 {
 			break
 		}
 		if read := p.Phase(p.readBy(l, p.Parties[i].ID), now); slices.Index(strict, read) > slices.Index(strict, phase) {

@@ -203,7 +203,7 @@ func TestLate(t *testing.T) {
 		"says the sender":     {"KR", deadline.AddDate(0, 0, 9), pact.Terminated},
 		"says who is no part": {"US", deadline.AddDate(0, 0, 9), pact.Terminated},
 	} {
-		l := p.Answered(l, "KR", given, x.by, pact.Answer{Came: act.MomentOf(x.came)})
+		l := p.Answered(l, pact.Answer{Kind: act.PactNotice, By: "KR", At: given, Party: x.by, Came: act.MomentOf(x.came)})
 		now := day(2017, 12, 1)
 		if kr, jp := p.Reads(l, "KR", now), p.Reads(l, "JP", now); kr != pact.Terminated || jp != x.jp {
 			t.Errorf("%s: KR reads it as %s, JP as %s, want %s", what, kr, jp, x.jp)
@@ -257,12 +257,12 @@ func TestNoticeForms(t *testing.T) {
 		if got := p.Ends(l, given).Format(time.DateOnly); got != x.ends {
 			t.Errorf("%s: it ends the pact on %s, want %s", what, got, x.ends)
 		}
-		if got := p.Late(l, given, came); got != (x.later != "") {
+		if got := p.Late(l, step(act.PactNotice, "US", given), came); got != (x.later != "") {
 			t.Errorf("%s: late %t", what, got)
 		}
 		l = l.Apply(step(act.PactNotice, "US", given))
 		// What a party answers, the others read: each of the three sees it, and the stricter reading stands.
-		l = p.Answered(l, "US", act.MomentOf(given), "JP", pact.Answer{Came: act.MomentOf(came)})
+		l = p.Answered(l, pact.Answer{Kind: act.PactNotice, By: "US", At: act.MomentOf(given), Party: "JP", Came: act.MomentOf(came)})
 		then := x.ends
 		if x.then != "" {
 			then = x.then
@@ -296,11 +296,56 @@ func TestVoid(t *testing.T) {
 	p, l, at := begun(t)
 	given := act.MomentOf(at.AddDate(0, 1, 0))
 	l = l.Apply(step(act.PactNotice, "KR", given.Time))
-	l = p.Answered(l, "KR", given, "JP", pact.Answer{Came: given, Void: true})
-	l = p.Answered(l, "KR", given, "JP", pact.Answer{Came: given}) // its first answer stands
+	l = p.Answered(l, pact.Answer{Kind: act.PactNotice, By: "KR", At: given, Party: "JP", Came: given, Void: true})
+	l = p.Answered(l, pact.Answer{Kind: act.PactNotice, By: "KR", At: given, Party: "JP", Came: given}) // its first answer stands
 	now := at.AddDate(0, 2, 0)
 	if p.Reads(l, "JP", now) != pact.Active || p.Reads(l, "KR", now) != pact.NoticeGiven || p.Stands(l, now) != pact.NoticeGiven || !p.Disputed(l, now) || !p.ReadsEnd(l, "JP", now).IsZero() {
 		t.Errorf("JP reads it as %s, KR as %s, it stands as %s", p.Reads(l, "JP", now), p.Reads(l, "KR", now), p.Stands(l, now))
+	}
+}
+
+// TestStoppedLate: a notice that is suspended or withdrawn by a step that comes
+// when it has ended the pact stays so for whom the step came to: nothing revives by
+// an early date (R55, R58).
+func TestStoppedLate(t *testing.T) {
+	p, l, at := begun(t)
+	l = l.Apply(step(act.PactNotice, "KR", at.AddDate(0, 1, 0)))
+	end := p.Ends(l, at.AddDate(0, 1, 0))
+	before := end.Add(-time.Hour)
+	for what, x := range map[string]struct {
+		steps []act.Act // the last comes late, or in time
+		came  time.Time
+		late  bool
+		phase pact.Phase // by the acts
+	}{
+		"withdrawn, and come before the end": {[]act.Act{step(act.PactNoticeWithdrawn, "KR", before)}, end.Add(-time.Millisecond), false, pact.Active},
+		"withdrawn, and come at the end":     {[]act.Act{step(act.PactNoticeWithdrawn, "KR", before)}, end, true, pact.Active},
+		"withdrawn, and come a year after":   {[]act.Act{step(act.PactNoticeWithdrawn, "KR", before)}, end.AddDate(1, 0, 0), true, pact.Active},
+		"suspended, and come before the end": {[]act.Act{step(act.PactNoticeSuspended, "KR", before)}, end.Add(-time.Millisecond), false, pact.NoticeSuspended},
+		"suspended, and come after the end":  {[]act.Act{step(act.PactNoticeSuspended, "KR", before)}, end.Add(time.Hour), true, pact.NoticeSuspended},
+		"withdrawn while it was suspended":   {[]act.Act{step(act.PactNoticeSuspended, "KR", before), step(act.PactNoticeWithdrawn, "KR", end.AddDate(1, 0, 0))}, end.AddDate(2, 0, 0), false, pact.Active},
+		"withdrawn after the end":            {[]act.Act{step(act.PactNoticeWithdrawn, "KR", end.Add(time.Hour))}, end.AddDate(1, 0, 0), false, pact.Terminated},
+		"withdrawn by another":               {[]act.Act{step(act.PactNoticeWithdrawn, "JP", before)}, end.AddDate(1, 0, 0), false, pact.Terminated},
+	} {
+		l, now := l, x.came.AddDate(1, 0, 0)
+		last := x.steps[len(x.steps)-1]
+		for _, a := range x.steps[:len(x.steps)-1] {
+			l = l.Apply(a)
+		}
+		if got := p.Late(l, last, x.came); got != x.late {
+			t.Errorf("%s: late %t", what, got)
+		}
+		l = l.Apply(last)
+		if got := p.Phase(l, now); got != x.phase {
+			t.Errorf("%s: by the acts it is %s, want %s", what, got, x.phase)
+		}
+		if !x.late {
+			continue
+		}
+		l = p.Answered(l, pact.Answer{Kind: last.Kind, By: last.From, At: last.At, Party: "JP", Came: act.MomentOf(x.came)})
+		if kr, jp := p.Reads(l, "KR", now), p.Reads(l, "JP", now); kr != x.phase || jp != pact.Terminated || !p.Disputed(l, now) || p.Stands(l, now) != pact.Terminated {
+			t.Errorf("%s: KR reads it as %s, JP as %s, it stands as %s", what, kr, jp, p.Stands(l, now))
+		}
 	}
 }
 

@@ -187,6 +187,8 @@ var words = map[string][2]string{
 	"entry into force": {"발효", "効力発生"},
 	"notice of termination: by it the pact ends on %s":                 {"종료 통보: 이에 따르면 협정은 %s에 종료한다", "終了の通告: これによれば、協定は%sに終了する"},
 	"the notice came late: by this reading the pact ends on %s":        {"종료 통보가 늦게 도달함: 이 해석에 따르면 협정은 %s에 종료한다", "終了の通告の到達の遅延: この解釈によれば、協定は%sに終了する"},
+	"the suspension came late: by this reading it has no effect":       {"종료 통보의 효력 정지가 늦게 도달함: 이 해석에 따르면 효력이 없다", "終了の通告の効力の停止の到達の遅延: この解釈によれば、効力を有しない"},
+	"the withdrawal came late: by this reading it has no effect":       {"종료 통보의 철회가 늦게 도달함: 이 해석에 따르면 효력이 없다", "終了の通告の撤回の到達の遅延: この解釈によれば、効力を有しない"},
 	"refusal of the notice: by this reading it has no effect":          {"종료 통보의 거부: 이 해석에 따르면 그 통보는 효력이 없다", "終了の通告の拒否: この解釈によれば、当該通告は効力を有しない"},
 	"suspension of the notice":                                         {"종료 통보의 효력 정지", "終了の通告の効力の停止"},
 	"withdrawal of the notice":                                         {"종료 통보의 철회", "終了の通告の撤回"},

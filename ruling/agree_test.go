@@ -129,7 +129,7 @@ func TestSlow(t *testing.T) {
 		x := w.text()
 		l, events := w.life(x)
 		s := *x.slow
-		s.events, s.asked, s.failed = events, asked, failed
+		s.events, s.told, s.asked, s.failed = events, l.Answers, asked, failed
 		deed := deeds[i%len(deeds)]
 		if i%4 == 0 {
 			deed = oneOf(w, "release", "release", "accept") // of which most is asked

@@ -407,8 +407,14 @@ func (w *world) life(x *text) (l pact.Life, events []act.Act) {
 		l = l.Apply(e)
 	}
 	for _, e := range events {
-		if e.Kind == act.PactNotice && w.IntN(3) == 0 { // that it came late, or has no effect, is told, and decides no ruling
-			l = x.p.Answered(l, e.From, e.At, w.party(x), pact.Answer{Came: w.from(w.moment()), Void: w.IntN(4) == 0})
+		if e.Kind.Answered() && w.IntN(3) == 0 {
+			came := w.moment()
+			for _, n := range l.Notices {
+				if n.By == e.From && e.Kind != act.PactNotice && w.IntN(2) == 0 {
+					came = x.p.Ends(l, n.At.Time).Add(time.Duration(w.IntN(3)-1) * time.Millisecond)
+				}
+			}
+			l = x.p.Answered(l, pact.Answer{Kind: e.Kind, By: e.From, At: e.At, Party: w.party(x), Came: w.from(came), Void: w.IntN(4) == 0})
 		}
 		if end, ok := x.p.TermEnd(l, e.At.Time); ok && e.Kind == act.PactNotice {
 			w.at(end)
@@ -663,7 +669,15 @@ func (w *world) accept(x *text, l pact.Life) *ruling.AcceptFacts {
 		Consents: w.consents(m, m.Purpose, m.Recipients, []string{"pass-on"})}
 	f.Accredited = w.accreditations(x, own, f.Channel)
 	f.Act = act.Act{From: f.From, To: often(w, m.Recipients, append([]act.Party{"ZZ"}, m.Recipients...)), By: often(w, "kim@"+string(m.Originator), ""), Pact: often(w, x.p.ID, "another"), At: w.from(w.now())}
-	f.Now = often(w, f.Act.At.Add(time.Duration(w.IntN(1000))*time.Minute), f.Act.At.Add(-24*time.Hour), f.Act.At.Add(-24*time.Hour-time.Millisecond), w.now())
+	due := f.Act.At.Add(x.p.Receipt.Within)
+	f.Now = often(w, f.Act.At.Add(time.Duration(w.IntN(1000))*time.Minute), f.Act.At.Add(-24*time.Hour), f.Act.At.Add(-24*time.Hour-time.Millisecond), due, due.Add(time.Millisecond), w.now(), w.now())
+	for _, s := range m.Lineage {
+		if w.IntN(2) == 0 {
+			source := w.manifest(x)
+			source.Number = s.Of
+			f.Sources = append(f.Sources, source)
+		}
+	}
 	return f
 }
 

@@ -22,14 +22,30 @@ func TestAcceptedAsMade(t *testing.T) {
 		change func(*ruling.AcceptFacts)
 		ok     bool
 	}{
-		"made before the end, come after it": {func(f *ruling.AcceptFacts) { f.Now = end.AddDate(0, 1, 0) }, true},
-		"made at the end":                    {func(f *ruling.AcceptFacts) { f.Act.At, f.Now = act.MomentOf(end), end }, false},
-		"dated a day ahead":                  {func(f *ruling.AcceptFacts) { f.Act.At = act.MomentOf(f.Now.Add(24 * time.Hour)) }, true},
-		"dated two days ahead":               {func(f *ruling.AcceptFacts) { f.Act.At = act.MomentOf(f.Now.Add(48 * time.Hour)) }, false},
-		"read by a hub on its way":           {func(f *ruling.AcceptFacts) { f.Hub = ruling.Hub{Party: "US", Reads: true} }, false},
-		"the pact is blocked":                {func(f *ruling.AcceptFacts) { f.Blocked = "an unknown act" }, false},
-		"sent to more than it names":         {func(f *ruling.AcceptFacts) { f.Act.To = []act.Party{"JP", "US"} }, false},
-		"of a look-alike's series":           {func(f *ruling.AcceptFacts) { f.Manifest.Number = "KR-A-2016-7Q4K-M2XT" }, false},
+		"made before the end, come after it": {func(f *ruling.AcceptFacts) {
+			f.Act.At, f.Now = act.MomentOf(end.Add(-time.Hour)), end.Add(71*time.Hour)
+		}, true},
+		"come when its receipt was overdue, after the end": {func(f *ruling.AcceptFacts) {
+			f.Act.At, f.Now = act.MomentOf(end.Add(-time.Hour)), end.Add(71*time.Hour+time.Millisecond)
+		}, false},
+		"come when its receipt was overdue, before the end": {func(f *ruling.AcceptFacts) { f.Now = now.AddDate(0, 1, 0) }, true},
+		"made from a product of an origin that it names": {func(f *ruling.AcceptFacts) {
+			f.Manifest.Lineage = []act.Lineage{{Of: "KR-2016-7Q4K-M2XT", How: "excerpt"}}
+		}, true},
+		"made from a product of an origin that it leaves out": {func(f *ruling.AcceptFacts) {
+			f.Manifest.Lineage = []act.Lineage{{Of: "US-2016-7Q4K-M2XT", How: "excerpt"}}
+		}, false},
+		"made from one known here, whose origins it leaves out": {func(f *ruling.AcceptFacts) {
+			f.Manifest.Lineage = []act.Lineage{{Of: "KR-2016-7Q4K-M2XT", How: "excerpt"}}
+			f.Sources = []act.Manifest{{Number: "KR-2016-7Q4K-M2XT", Origins: []act.Party{"KR", "US"}}}
+		}, false},
+		"made at the end":            {func(f *ruling.AcceptFacts) { f.Act.At, f.Now = act.MomentOf(end), end }, false},
+		"dated a day ahead":          {func(f *ruling.AcceptFacts) { f.Act.At = act.MomentOf(f.Now.Add(24 * time.Hour)) }, true},
+		"dated two days ahead":       {func(f *ruling.AcceptFacts) { f.Act.At = act.MomentOf(f.Now.Add(48 * time.Hour)) }, false},
+		"read by a hub on its way":   {func(f *ruling.AcceptFacts) { f.Hub = ruling.Hub{Party: "US", Reads: true} }, false},
+		"the pact is blocked":        {func(f *ruling.AcceptFacts) { f.Blocked = "an unknown act" }, false},
+		"sent to more than it names": {func(f *ruling.AcceptFacts) { f.Act.To = []act.Party{"JP", "US"} }, false},
+		"of a look-alike's series":   {func(f *ruling.AcceptFacts) { f.Manifest.Number = "KR-A-2016-7Q4K-M2XT" }, false},
 	} {
 		f := ruling.AcceptFacts{Pact: p, Life: l, Own: "JP", From: "KR", Manifest: manifest(), Channel: "electronic", Now: now,
 			Act: act.Act{From: "KR", To: []act.Party{"JP"}, By: "officer@KR", Pact: "kr-jp-2016", At: act.MomentOf(now)}}

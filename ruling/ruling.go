@@ -101,6 +101,7 @@ type movement struct {
 	blocked  string
 	consents []product.Consent
 	now      time.Time
+	late     bool // now is when it came, after its receipt was due
 }
 
 // Hub is who passes a product on, on its way.
@@ -111,9 +112,7 @@ type Hub struct {
 
 func (g *gates) moves(f movement) (rank int) {
 	p, m := g.p, f.manifest
-	if phase := p.Stands(*f.life, f.now); !phase.Transfers() {
-		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
-	}
+	g.inForce(f)
 	if f.blocked != "" {
 		g.shut(pact.InForce, "upgrade the node", "the pact is blocked: ", f.blocked)
 	}
@@ -153,18 +152,46 @@ func (g *gates) moves(f movement) (rank int) {
 	if !slices.Contains(m.Origins, m.Originator) {
 		g.shut(pact.ThirdParty, "name every origin", "it does not name its originator as an origin") // whose approvals nobody would ask for
 	}
+	g.consented(f)
+	return rank
+}
+
+// inForce asks whether new transfers may move.
+func (g *gates) inForce(f movement) {
+	phase := g.p.Stands(*f.life, f.now)
+	switch {
+	case phase.Transfers():
+	case f.late:
+		g.shut(pact.InForce, cureOf(phase), "it came after its receipt was due, when the pact was not in force: it was ", string(phase))
+	default:
+		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
+	}
+}
+
+// consented asks for the approval of each other party whose information a product holds.
+func (g *gates) consented(f movement) {
+	m := f.manifest
 	for _, o := range m.Origins {
 		if o == m.Originator {
 			continue
 		}
 		for _, to := range m.Recipients {
-			if to != o && !approvedFor(f.consents, o, "pass-on", to, m.Purpose, f.now, m) {
-				g.shut(pact.ThirdParty, "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry", "it holds information of ", string(o), ", whose written approval is missing")
+			if to == o || approvedFor(f.consents, o, "pass-on", to, m.Purpose, f.now, m) {
+				continue
 			}
+			cure := "ask " + string(o) + " for an approval that names product, recipient, purpose and expiry"
+			if f.late {
+				g.shut(pact.ThirdParty, cure, "it came after its receipt was due, when no written approval of ", string(o), " was good for it")
+				continue
+			}
+			g.shut(pact.ThirdParty, cure, "it holds information of ", string(o), ", whose written approval is missing")
 		}
 	}
-	return rank
 }
+
+// Late reports whether what is dated made comes after its receipt was due under p:
+// it is then judged by when it came, too (R35).
+func Late(p *pact.Pact, made, came time.Time) bool { return came.After(made.Add(p.Receipt.Within)) }
 
 // reaches asks whether a product may go to one recipient by this way.
 func (g *gates) reaches(f movement, to act.Party, rank int, known bool) {
@@ -308,11 +335,7 @@ func (g *gates) derives(f *ReleaseFacts) {
 			g.shut(pact.ThirdParty, "name only products that are here", "it is made from a product that is not known here")
 			continue
 		}
-		for _, o := range s.Manifest.Origins {
-			if !slices.Contains(m.Origins, o) {
-				g.shut(pact.ThirdParty, "name every origin", "it does not name ", string(o), ", an origin of ", n)
-			}
-		}
+		g.named(m, s.Manifest.Origins, s.Manifest.Number)
 		for _, c := range s.Manifest.Caveats {
 			if !slices.Contains(m.Caveats, c) {
 				g.shut(pact.Markings, "carry every caveat over", "it lacks the caveat ", c, " of ", n)
@@ -336,6 +359,15 @@ func (g *gates) derives(f *ReleaseFacts) {
 			if !slices.Contains(s.Manifest.Recipients, to) && s.Manifest.Originator != to && !passesTo(f, s, to) {
 				g.shut(pact.ThirdParty, "ask "+string(s.Manifest.Originator)+" for an approval that names product, recipient, purpose and expiry", n, " was not released to ", string(to))
 			}
+		}
+	}
+}
+
+// named asks that m names the origins of what it was made from (R11).
+func (g *gates) named(m *act.Manifest, origins []act.Party, of act.Number) {
+	for _, o := range origins {
+		if !slices.Contains(m.Origins, o) {
+			g.shut(pact.ThirdParty, "name every origin", "it does not name ", string(o), ", an origin of ", string(of))
 		}
 	}
 }
@@ -468,7 +500,7 @@ func Release(f *ReleaseFacts) Ruling {
 	}
 	g := gates{p: f.Pact}
 	m := &f.Manifest
-	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, f.Now})
+	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, f.Now, false})
 	g.derives(f)
 	g.assured(f, rank)
 	g.accredited(f.Accredited, f.Channel, rank, f.Now)
@@ -546,6 +578,7 @@ type AcceptFacts struct {
 	Own, From  act.Party
 	Act        act.Act
 	Manifest   act.Manifest
+	Sources    []act.Manifest // what it was made from, as far as it is known here
 	Consents   []product.Consent
 	Accredited []product.Accreditation // of our own system
 	Channel    string
@@ -564,7 +597,8 @@ func Accept(f *AcceptFacts) Ruling {
 	m := &f.Manifest
 	// A release is judged by the moment it was made: what was in time then is not late because the link was cut.
 	made := f.Act.At.Time
-	rank := g.moves(movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, made})
+	moved := movement{&f.Life, m, f.Channel, f.Hub, f.Blocked, f.Consents, made, false}
+	rank := g.moves(moved)
 	g.accredited(f.Accredited, f.Channel, rank, f.Now) // by now, not by the moment of the release: it is our system that carries it on
 	if m.Originator != f.From || m.Pact != f.Act.Pact {
 		g.shut(pact.ThirdParty, "release it anew", "the manifest names another originator or pact than the act")
@@ -583,6 +617,20 @@ func Accept(f *AcceptFacts) Ruling {
 	}
 	if made.After(f.Now.Add(24 * time.Hour)) {
 		g.shut(pact.Channels, "set the clock right", "it is dated in the future")
+	}
+	for _, l := range m.Lineage {
+		origins := []act.Party{l.Of.Party()} // of a source that is not known here, its number tells one
+		for i := range f.Sources {
+			if f.Sources[i].Number == l.Of {
+				origins = f.Sources[i].Origins
+			}
+		}
+		g.named(m, origins, l.Of)
+	}
+	// But its date proves nothing once its receipt is overdue: what it rests on must then hold still.
+	if moved.now, moved.late = f.Now, true; g.failed == nil && Late(f.Pact, made, f.Now) {
+		g.inForce(moved)
+		g.consented(moved)
 	}
 	return g.ruled("transfer", f.Pact.Stamp(rank, f.Own, m.Made.Time), false).reviewed(m.Review)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"entente/act"
+	"entente/pact"
 	"entente/product"
 	"entente/ruling"
 )
@@ -23,7 +24,8 @@ type slow struct {
 	lists  map[string][]map[string]any // as they were read once
 	dates  map[string]time.Time
 	events []act.Act
-	asked  tally // of each rule, how often it was asked; nil: not counted
+	told   []pact.Answer // what parties answered to steps that they read otherwise
+	asked  tally         // of each rule, how often it was asked; nil: not counted
 	failed tally
 	deed   string
 }
@@ -275,9 +277,9 @@ func (h *history) open(by string) (open *note) {
 	return open
 }
 
-// state says where the pact stands now, and lists the moments at which a step
-// moved the state of a pact in force.
-func (s *slow) state(now time.Time) (state string, formal []time.Time) {
+// state says where the pact stands now as a party reads it, or by the acts if nobody
+// is named, and lists the moments at which a step moved the state of a pact in force.
+func (s *slow) state(now time.Time, reader act.Party) (state string, formal []time.Time) {
 	h := s.replay()
 	everyone := func(kind string) (last time.Time, ok bool) {
 		for _, p := range s.ids("parties") {
@@ -336,19 +338,54 @@ func (s *slow) state(now time.Time) (state string, formal []time.Time) {
 	}
 	state = "in-force"
 	formal = append(formal, start)
-	for _, n := range h.notices {
+	length := time.Duration(s.number("life.notice-days")) * 24 * time.Hour
+	months := s.number("life.notice-months")
+	over := func(given time.Time) time.Time {
+		if years == 0 {
+			return calendar(given.In(s.zone), months).Add(length)
+		}
+		end := anniversary(given)
+		if deadline := calendar(end, -months).Add(-length); !given.Before(deadline) {
+			end = anniversary(end)
+		}
+		return end
+	}
+	// told is what the reader made of a step, if it answered it.
+	told := func(kind act.Kind, n *note, at time.Time) (pact.Answer, bool) {
+		for _, a := range s.told {
+			if a.Party == reader && a.Kind == kind && string(a.By) == n.by && a.At.Equal(at) {
+				return a, true
+			}
+		}
+		return pact.Answer{}, false
+	}
+	moved := func(kind act.Kind, n *note, at time.Time) time.Time {
+		switch a, answered := told(kind, n, at); {
+		case at.IsZero() || !answered:
+			return at
+		case a.Void:
+			return time.Time{}
+		default:
+			return a.Came.Time
+		}
+	}
+	for _, given := range h.notices {
+		n := *given
+		n.suspended = moved(act.PactNoticeSuspended, given, given.suspended)
+		n.withdrawn = moved(act.PactNoticeWithdrawn, given, given.withdrawn)
+		if a, answered := told(act.PactNotice, given, given.at); answered {
+			was, is := over(given.at).In(s.zone), over(a.Came.Time).In(s.zone)
+			if a.Void {
+				continue
+			}
+			if a.Came.After(given.at) && (was.Year() != is.Year() || was.YearDay() != is.YearDay()) {
+				n.at = a.Came.Time
+			}
+		}
 		if now.Before(n.at) {
 			continue
 		}
-		length := time.Duration(s.number("life.notice-days")) * 24 * time.Hour
-		months := s.number("life.notice-months")
-		end := calendar(n.at.In(s.zone), months).Add(length)
-		if years > 0 {
-			end = anniversary(n.at)
-			if deadline := calendar(end, -months).Add(-length); !n.at.Before(deadline) {
-				end = anniversary(end)
-			}
-		}
+		end := over(n.at)
 		ranOut := n.suspended.IsZero() || !n.suspended.Before(end) // it was never stopped before its end
 		if !n.suspended.IsZero() && !ranOut && !n.suspended.After(now) {
 			formal = append(formal, n.suspended)
@@ -374,14 +411,17 @@ func (s *slow) state(now time.Time) (state string, formal []time.Time) {
 
 var moving = []string{"applied-provisionally", "in-force", "notice-given", "notice-suspended"}
 
-// stands is the state by the acts, or ended where a party reads it so since the
-// last formal step: the stricter reading rules new transfers.
+// stands is the state by the acts, or ended where a party reads it so: by what it
+// answered, or as it declared since the last formal step. The stricter reading rules new transfers.
 func (s *slow) stands(now time.Time) string {
-	st, formal := s.state(now)
+	st, formal := s.state(now, "")
 	if !in(st, moving) {
 		return st
 	}
 	for _, p := range s.ids("parties") {
+		if own, _ := s.state(now, act.Party(p)); own == "terminated" {
+			return own
+		}
 		latest := ""
 		var when time.Time
 		for _, e := range s.events {
@@ -544,11 +584,18 @@ func (v *verdict) movement(m act.Manifest, channel string, hub ruling.Hub, block
 			rule{"third-party", to != m.Originator, "leave it out", nil},
 			rule{"channels", limit > 0, "use a channel that the pact names", nil},
 			rule{"channels", rank <= limit, "send it by another channel", nil})
+	}
+	v.passedOn(m, consents, now)
+	return rank
+}
+
+// passedOn: each other party whose information it holds approved each recipient.
+func (v *verdict) passedOn(m act.Manifest, consents approvals, now time.Time) {
+	for _, to := range m.Recipients {
 		for _, o := range others(m.Origins, m.Originator, to) {
 			v.must("third-party", consents.of(o, "pass-on", to, m.Purpose, now, m), "ask %s for an approval that names product, recipient, purpose and expiry", o)
 		}
 	}
-	return rank
 }
 
 // cleared: who handles a product of this rank is cleared for it, where the pact asks.
@@ -684,6 +731,20 @@ func (s *slow) accept(f *ruling.AcceptFacts) *verdict {
 	v.must("markings", !f.NumberUsed, "release it under a fresh number")
 	v.must("authorities", f.Act.By != "", "an officer who was notified releases it")
 	v.must("channels", made.Sub(f.Now) <= 24*time.Hour, "set the clock right")
+	for _, l := range m.Lineage {
+		holds := []act.Party{act.Party(series(l.Of))}
+		for _, k := range f.Sources {
+			if k.Number == l.Of {
+				holds = k.Origins
+			}
+		}
+		v.must("third-party", within(holds, m.Origins), "name every origin")
+	}
+	overdue := f.Now.Sub(made) > time.Duration(s.number("receipts.hours"))*time.Hour
+	if overdue && len(v.refused) == 0 {
+		v.alive(f.Now)
+		v.passedOn(m, f.Consents, f.Now)
+	}
 	return v.transferred(s.beside(rank, f.Own, m.Made.Time), false, m)
 }
 
@@ -859,7 +920,7 @@ func (s *slow) visited(f *ruling.VisitFacts) *verdict {
 func (s *slow) step(f ruling.PactFacts, books map[any]*slow) *verdict {
 	kind := strings.TrimPrefix(string(f.Step), "pact.")
 	v, own, h := s.judge("step "+kind), string(f.Own), s.replay()
-	state, _ := s.state(f.Now)
+	state, _ := s.state(f.Now, "")
 	did := func(kind string) bool { _, done := h.did[kind][own]; return done }
 	begun := in(state, moving) && state != "applied-provisionally"
 	over := in(state, []string{"terminated", "cancelled"})
