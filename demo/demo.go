@@ -50,6 +50,7 @@ type side struct {
 	c     *desk.Client
 	cmd   *exec.Cmd
 	leash io.Closer
+	ended chan error // what the process ended with
 	code  string
 	have  map[string]act.Number // released on an earlier run, by title
 }
@@ -115,6 +116,7 @@ func (r *run) start(ctx context.Context) error {
 	if err := os.MkdirAll(filepath.Join(r.Dir, "keys"), 0o700); err != nil {
 		return fmt.Errorf("making the demo's folder: %w", err)
 	}
+	r.say("             the nodes are kept in %s", r.Dir)
 	for _, s := range r.sides {
 		s.dir, s.key = filepath.Join(r.Dir, strings.ToLower(s.city)), filepath.Join(r.Dir, "keys", strings.ToLower(s.city))
 		if _, err := os.Stat(filepath.Join(s.dir, "node.json")); errors.Is(err, os.ErrNotExist) {
@@ -163,6 +165,10 @@ func (r *run) serve(ctx context.Context, s *side) error {
 			return err
 		}
 	}
+	s.c = desk.Dial(filepath.Join(s.dir, "desk.sock"))
+	if err := s.c.Get(ctx, "/v1/card", new(desk.CardView)); err == nil {
+		return fmt.Errorf("starting %s: its node runs already: stop that demo, or give this one a folder of its own (--folder)", s.city)
+	}
 	s.cmd = r.command(ctx, s, "serve", "--leash", "--listen", "127.0.0.1:"+s.port)
 	// The node holds the other end: however the demo ends, both nodes end too.
 	leash, err := s.cmd.StdinPipe()
@@ -173,7 +179,8 @@ func (r *run) serve(ctx context.Context, s *side) error {
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("starting %s: %w", s.city, err)
 	}
-	s.c = desk.Dial(filepath.Join(s.dir, "desk.sock"))
+	s.ended = make(chan error, 1)
+	go func() { s.ended <- s.cmd.Wait() }()
 	var v desk.CardView
 	err = r.until(ctx, s.city+" answers", func() (bool, error) {
 		err := s.c.Get(ctx, "/v1/card", &v)
@@ -196,11 +203,21 @@ func Port() (string, error) {
 	return "", errors.New("finding a port: a hundred between 20000 and 32000 are in use")
 }
 
-// until asks until the answer is yes.
+// until asks until the answer is yes. It asks no more once a node has ended.
 func (r *run) until(ctx context.Context, what string, ok func() (bool, error)) error {
 	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); {
 		if yes, err := ok(); yes || err != nil {
 			return err
+		}
+		for _, s := range r.sides {
+			select {
+			case err := <-s.ended:
+				s.ended <- err // stop asks again
+				if ctx.Err() == nil {
+					return fmt.Errorf("the node of %s ended; what it said stands above", s.city)
+				}
+			default:
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -213,12 +230,12 @@ func (r *run) until(ctx context.Context, what string, ok func() (bool, error)) e
 
 func (r *run) stop() (err error) {
 	for _, s := range r.sides {
-		if s.cmd == nil || s.cmd.Process == nil {
+		if s.ended == nil {
 			continue
 		}
 		_ = s.cmd.Process.Signal(os.Interrupt)
 		var exit *exec.ExitError
-		if werr := s.cmd.Wait(); werr != nil && !errors.As(werr, &exit) && !errors.Is(werr, context.Canceled) {
+		if werr := <-s.ended; werr != nil && !errors.As(werr, &exit) && !errors.Is(werr, context.Canceled) {
 			err = errors.Join(err, werr)
 		}
 	}
@@ -401,16 +418,24 @@ func (r *run) images(ctx context.Context) error {
 
 // settle waits until every product is received or refused, as its sender sees it.
 func (r *run) settle(ctx context.Context) error {
+	refused := 0
 	for _, s := range []*side{r.kr, r.jp} {
 		err := r.until(ctx, "every receipt is home in "+s.city, func() (bool, error) {
 			var v desk.StatusView
 			err := s.c.Get(ctx, "/v1/status", &v)
 			r.progress("%s: %d of %d receipted", s.city, v.Receipts+v.Refused, v.Out)
-			return v.Out == v.Receipts+v.Refused, err
+			done := err == nil && v.Out == v.Receipts+v.Refused
+			if done {
+				refused += v.Refused
+			}
+			return done, err
 		})
 		if err != nil {
 			return err
 		}
+	}
+	if refused > 0 {
+		return fmt.Errorf("%d products were refused by their recipient: 'entente outbox' says why", refused)
 	}
 	r.did("every product is receipted by its recipient, and every receipt is proved")
 	return r.read(ctx)
@@ -486,11 +511,13 @@ func (r *run) links(ctx context.Context) error {
 		return nil // a link would lead to a node that has stopped
 	}
 	for _, s := range r.sides {
-		var v map[string]string
-		if err := s.c.Post(ctx, "/v1/link", map[string]string{"as": "analyst"}, &v); err != nil {
-			return err
+		for _, as := range []string{"analyst", "officer"} {
+			var v map[string]string
+			if err := s.c.Post(ctx, "/v1/link", map[string]string{"as": as}, &v); err != nil {
+				return err
+			}
+			r.say("desk        %s, %s: %s", s.city, as, v["link"])
 		}
-		r.say("desk        %s: %s", s.city, v["link"])
 	}
 	return nil
 }

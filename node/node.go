@@ -105,15 +105,13 @@ func Init(ctx context.Context, dir string, s Secret, f Found, seams Seams) (err 
 	if err := f.Party.Check(); err != nil {
 		return err
 	}
+	if err := Vacant(dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
-	if unfinished(dir) {
-		clean(dir)
-	}
-	if there, err := os.ReadDir(dir); err != nil || len(there) > 0 {
-		return errors.Join(err, fmt.Errorf("%s is not empty: a node wants a folder of its own", dir))
-	}
+	clean(dir)
 	// The mark of the making goes first and the header last: a folder with the one
 	// and without the other is not a node, and is made again.
 	if err := files.WriteFile(dir, makingFile, nil); err != nil {
@@ -153,6 +151,20 @@ func unfinished(dir string) bool {
 	_, making := os.Stat(filepath.Join(dir, makingFile))
 	_, header := os.Stat(filepath.Join(dir, headerFile))
 	return making == nil && errors.Is(header, os.ErrNotExist)
+}
+
+// Vacant says why [Init] can make no node in dir; nil: it can. It changes nothing.
+func Vacant(dir string) error {
+	there, err := os.ReadDir(dir)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("making the data folder: %w", err)
+	case len(there) > 0 && !unfinished(dir):
+		return fmt.Errorf("%s is not empty: a node wants a folder of its own", dir)
+	}
+	return nil
 }
 
 // Exists reports whether dir holds anything of a node's; one whose header is lost

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"entente/demo"
+	"entente/desk"
 
 	"golang.org/x/term"
 )
@@ -34,6 +35,9 @@ func (c *demoCmd) Run(a *app) error {
 		if c.Hub {
 			c.Folder += "-hub"
 		}
+	}
+	if home, err := os.UserHomeDir(); a.KeyFile != "" || err == nil && a.Dir != filepath.Join(home, ".local", "share", "entente") {
+		return &desk.Problem{Kind: "invalid", Text: "the demo makes nodes and keys of its own: leave --dir and --key-file out, and ENTENTE_DIR and ENTENTE_KEY_FILE unset; --folder names its folder"}
 	}
 	f, ok := a.out.(*os.File)
 	out := a.out

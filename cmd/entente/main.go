@@ -229,7 +229,13 @@ func (a *app) secret(fresh bool) (node.Secret, error) {
 	if err != nil {
 		return node.Secret{}, err
 	}
-	if fresh {
+	s, err := node.Passphrase(p)
+	switch {
+	case err != nil && !fresh:
+		return s, node.ErrLocked
+	case err != nil:
+		return s, err
+	case fresh:
 		again, err := ask("The same again: ")
 		if err != nil {
 			return node.Secret{}, err
@@ -238,7 +244,7 @@ func (a *app) secret(fresh bool) (node.Secret, error) {
 			return node.Secret{}, errors.New("the two passphrases differ")
 		}
 	}
-	return node.Passphrase(p)
+	return s, nil
 }
 
 // clock is the node's. Tests step it.
@@ -274,6 +280,12 @@ func (a *app) client(f func(*desk.Client) error) error {
 	if err != nil {
 		return err
 	}
+	return a.within(s, f)
+}
+
+// within opens the folder for the time of a command, or reaches the node that has just started there.
+func (a *app) within(s node.Secret, f func(*desk.Client) error) error {
+	c := desk.Dial(filepath.Join(a.Dir, node.SocketName))
 	n, err := a.open(c, s, slog.LevelWarn)
 	if errors.Is(err, node.ErrInUse) && a.serving(c) == nil {
 		return f(c) // it was just starting

@@ -43,6 +43,9 @@ func (c *initCmd) Run(a *app) error {
 	if err == nil {
 		err = a.folder()
 	}
+	if err == nil {
+		err = node.Vacant(a.Dir) // before a passphrase is thought up
+	}
 	if err != nil {
 		return err
 	}
@@ -64,7 +67,7 @@ func (c *initCmd) Run(a *app) error {
 		}
 		return err
 	}
-	return a.client(func(d *desk.Client) error {
+	return a.within(s, func(d *desk.Client) error {
 		var v desk.CardView
 		if err := d.Get(a.ctx, "/v1/card", &v); err != nil {
 			return err
