@@ -1,6 +1,7 @@
 package pact
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -184,7 +185,7 @@ func (r Reminder) In(p *Pact, lang string) string {
 
 // In says a phase, in a language.
 func (f Phase) In(lang string) string {
-	return (&tongue{lang: lang}).say(or(phases[f], string(f)))
+	return (&tongue{lang: lang}).say(cmp.Or(phases[f], string(f)))
 }
 
 var phases = map[Phase]string{

@@ -1,7 +1,9 @@
 package pact
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -133,13 +135,17 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 	add("D3", t.say("topology"), t.say(p.Topology), 0)
 	add("D3", t.say("hub"), string(p.Hub.Party), 0)
 	if p.Hub.Party != "" {
-		about("D3", t.say("the hub reads"), p.Hub.Party, or(when(p.Hub.Reads, t.say("yes")), t.say("no")), order(fmt.Sprint(p.Hub.Reads), "true"))
+		about("D3", t.say("the hub reads"), p.Hub.Party, cmp.Or(when(p.Hub.Reads, t.say("yes")), t.say("no")), order(fmt.Sprint(p.Hub.Reads), "true"))
 	}
 	each("D4", "subject %s", p.Subjects, 1)
 	each("D4", "form %s", p.Forms, 1)
 	add("D5", t.say("duty to provide"), t.say(p.Provide), 0)
 	for _, r := range p.Table {
-		about("D6", "mark "+r.Mark.Text+dated(r.From, r.To), r.Mark.Party, fmt.Sprintf("%s, rank %d", r.Term, r.Rank), fixed)
+		mark := "mark " + r.Mark.Text + dated(r.From, r.To)
+		about("D6", mark, r.Mark.Party, fmt.Sprintf("%s, rank %d", r.Term, r.Rank), fixed)
+		if r.Certainty != "" {
+			about("", mark+": certainty", r.Mark.Party, uncertain, 0)
+		}
 	}
 	add("D6", t.say("floor"), p.Table.Term(p.Floor), 17-p.Floor)
 	add("D6", t.say("ceiling"), p.Table.Term(p.Ceiling), p.Ceiling)
@@ -181,7 +187,7 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 	}
 	add("D10", t.say("clearance"), cleared, freedom)
 	for _, q := range p.Parties {
-		about("D11", t.say("competent authority"), q.ID, or(t.in(q.Authority), t.say("not named")), 0)
+		about("D11", t.say("competent authority"), q.ID, cmp.Or(t.in(q.Authority), t.say("not named")), 0)
 		for _, o := range q.Offices {
 			about("D11", t.say("office %s", t.say(o.Role)), q.ID, t.in(o.Name), 0)
 		}
@@ -200,17 +206,17 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 	add("D14", t.say("certificate kept"), when(p.Destroy.Keep > 0, t.count(p.Destroy.Keep, "year")), 0)
 	add("D15", t.say("contractors"), t.say(p.Contract.Allowed), order(p.Contract.Allowed, "forbidden", "conditions"))
 	add("D15", t.say("security follows the place of performance"), when(p.Contract.Performance, t.say("yes")), 0)
-	add("D16", t.say("loss or compromise"), or(when(p.Incident.Within > 0, t.say("told within %s", t.lasting(p.Incident.Within))), t.say("told immediately")), int(p.Incident.Within/time.Hour))
-	add("D16", t.say("possible loss or compromise"), or(when(p.Incident.Possible, t.say("told too")), t.say("not told")), order(fmt.Sprint(p.Incident.Possible), "true", "false"))
+	add("D16", t.say("loss or compromise"), cmp.Or(when(p.Incident.Within > 0, t.say("told within %s", t.lasting(p.Incident.Within))), t.say("told immediately")), int(p.Incident.Within/time.Hour))
+	add("D16", t.say("possible loss or compromise"), cmp.Or(when(p.Incident.Possible, t.say("told too")), t.say("not told")), order(fmt.Sprint(p.Incident.Possible), "true", "false"))
 	add("D17", t.say("visits"), when(p.Visits.Lead > 0, t.say("asked for %s before", t.lasting(p.Visits.Lead))), 0)
 	add("D17", t.say("inspection"), t.say(p.Visits.Inspection), 0)
 	add("D18", t.say("start"), t.say(p.Terms.Start), 0)
-	add("D18", t.say("applied provisionally"), when(!p.Terms.Provisional.IsZero(), t.say("from %s", p.Terms.Provisional.Format(time.DateOnly))), math.MaxInt32-int(p.Terms.Provisional.Unix()/3600))
-	add("D19", t.say("term"), or(when(p.Terms.Years > 0, t.say("%s, extended each time", t.count(p.Terms.Years, "year"))), t.say("without end")), 0)
-	add("D19", t.say("notice"), or(when(p.Terms.Notice > 0, t.lasting(p.Terms.Notice)), t.count(p.Terms.NoticeMonths, "month")), 0)
+	add("D18", t.say("applied provisionally"), when(!p.Terms.Provisional.IsZero(), t.say("from %s", p.Terms.Provisional.Format("2006-01-02 -07:00"))), math.MaxInt32-int(p.Terms.Provisional.Unix()/60))
+	add("D19", t.say("term"), cmp.Or(when(p.Terms.Years > 0, t.say("%s, extended each time", t.count(p.Terms.Years, "year"))), t.say("without end")), 0)
+	add("D19", t.say("notice"), cmp.Or(when(p.Terms.Notice > 0, t.lasting(p.Terms.Notice)), t.count(p.Terms.NoticeMonths, "month")), 0)
 	add("D19", t.say("anniversary"), p.Terms.Anniversary, 0)
 	add("D19", t.say("time zone"), p.Zone.String(), 0)
-	add("D19", t.say("suspension of a notice"), or(when(p.Terms.Suspension, t.say("known")), t.say("not in the text")), 0)
+	add("D19", t.say("suspension of a notice"), cmp.Or(when(p.Terms.Suspension, t.say("known")), t.say("not in the text")), 0)
 	add("D20", t.say("amendment"), t.say(p.Amend), 0)
 	add("D21", t.say("authentic languages"), t.languages(p.Language.Authentic), 0)
 	add("D21", t.say("the text is"), t.say(p.Language.Publication), 0)
@@ -245,6 +251,10 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 		article := fmt.Sprintf("Article %d", a.Number)
 		add("", article, a.Title.EN+": "+a.Text.EN, 0)
 		add("", article+", record", a.Record.EN, 0)
+		add("", article+": certainty", when(a.Certainty != "", uncertain), 0)
+	}
+	for _, d := range p.Doubts {
+		add("", d.Term+": certainty", uncertain+": "+d.Why.EN, 0)
 	}
 	// Both parties sign every wording, also where another one is authentic.
 	in := func(key string, q act.Party, n act.Names) {
@@ -274,8 +284,15 @@ func (p *Pact) lines(t *tongue) (all []Term) {
 		in(article, "", a.Text)
 		in(article+", record", "", a.Record)
 	}
+	for _, d := range p.Doubts {
+		in(d.Term+": certainty", "", d.Why)
+	}
 	return all
 }
+
+// uncertain is said of what was not compared with the official text. Without it a
+// term is certain.
+const uncertain = "to be checked against the official text"
 
 // audiences in the order in which they grow.
 var audiences = []string{"recipients", "organisation", "clients", "community", "public"}
@@ -297,10 +314,4 @@ func dated(from, to time.Time) string {
 	return s
 }
 
-func sorted[K ~string, V any](m map[K]V) (keys []K) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sorted[K ~string, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

@@ -164,9 +164,7 @@ func (l Life) Apply(a act.Act) Life {
 			return m
 		}
 		n := map[act.Party]act.Moment{a.From: a.At}
-		for k, v := range m {
-			n[k] = v
-		}
+		maps.Copy(n, m)
 		return n
 	}
 	if b, ok := a.Body.(act.Interpretation); ok {

@@ -98,12 +98,10 @@ type Pact struct {
 	Doubts   []Doubt     // what is uncertain
 	Text     act.Sum
 
-	cite     map[Clause][]act.Reason // made once, so that a ruling allocates nothing
-	grounds  map[string][]act.Reason
-	duties   map[string][]string
-	stamps   []act.Mark // of each row of the table
-	subjects string
-	forms    string
+	cite    map[Clause][]act.Reason // made once, so that a ruling allocates nothing
+	grounds map[string][]act.Reason
+	duties  map[string][]string
+	stamps  []act.Mark // of each row of the table
 }
 
 // Party is a party as the text names it.

@@ -15,7 +15,7 @@ import (
 	"entente/pact"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 var update = flag.Bool("update", false, "write the schema and the golden prints")
@@ -87,41 +87,40 @@ func TestShow(t *testing.T) {
 func TestProblems(t *testing.T) {
 	_, text := shipped(t)
 	for want, change := range map[string][2]string{
-		"anchors and aliases":           {"binding: treaty", "binding: &a treaty"},
-		"tags are not allowed":          {"binding: treaty", "binding: !!str treaty"},
-		"\"colour\" is not known":       {"binding: treaty", "binding: treaty\ncolour: red"},
-		"already defined":               {"binding: treaty", "binding: treaty\nbinding: treaty"},
-		"turn the direction of writing": {"Republic of Korea, ko", "Republic of \u202eKorea, ko"},
-		"each stands once":              {"- id: JP", "- id: KR"},
-		"stands twice":                  {"mark: 特定秘密", "mark: 極秘"},
-		"is of nobody":                  {"party: JP, mark: 秘", "party: US, mark: 秘"},
-		"is no term of the table":       {"ceiling: SECRET", "ceiling: TOP"},
-		"\"TOPMOST\" is no term":        {"courier: SECRET", "courier: TOPMOST"},
-		"is no clause":                  {"clauses: [channels]", "clauses: [magic]"},
-		"no article keeps the clause":   {"clauses: [in-force]", "record: a record"},
-		"numbered in order":             {"- number: 3\n", "- number: 4\n"},
-		"the time zone":                 {`zone: "+09:00"`, "zone: Seoul"},
-		"an anniversary":                {"anniversary: 11-23", "anniversary: 23-11"},
-		"a relation names another pact": {"costs: own", "costs: own\nrelation: {protected-by: [kr-jp-2016]}"},
-		"names that look alike":         {"{en: Japan,", "{en: Republic of  korea,"},
-		"which look alike":              {"{en: Japan,", "{en: J\u0430pan,"},
-		"two parties have names":        {"{en: Republic of Korea, ko: 대한민국, ja: 大韓民国}", "{en: JaPan, ko: \"\u0421\u041e\u0421\u0410\", ja: COCA}"},
-		"two marks of one party":        {"markings:\n", "markings:\n  - {rank: 1, term: CONFIDENTIAL, party: KR, mark: 군사\u2161급비밀}\n"},
-		"composed form":                 {"{en: Japan,", "{en: Jap\u0061\u0308n,"},
-		"is none of: own, shared":       {"costs: own", "costs: theirs"},
-		"is not within 1 and 8760":      {"hours: 72", "hours: 9000"},
-		"names its hub":                 {"topology: direct", "topology: hub"},
-		"no such term":                  {"term: subjects,", "term: nothing,"},
-		"is a whole number":             {"version: 1\n", "version: one\n"},
-		"\"notice-days\" is a whole":    {"notice-days: 90", "notice-days: 90.7"},
-		"\"term-years\" is a whole":     {"term-years: 1", "term-years: 010"},
-		"\"hours\" is a whole":          {"hours: 72", "hours: \"72\""},
-		"is a list":                     {"subjects: [nuclear-test, missile-launch, imagery, defence]", "subjects: defence"},
-		"as keys with values":           {"{en: Japan, ko: 일본국, ja: 日本国}", "Japan"},
-		"is both rank 3 and rank 2":     {"markings:\n", "markings:\n  - {rank: 3, term: SECRET, party: KR, mark: X}\n"},
-		"the mark ends before":          {"roman: Hi, from: 2016-11-23", "roman: Hi, from: 2016-11-23, to: 2015-01-01"},
-		"a leg is between":              {"costs: own", "costs: own\nlegs: [{between: [KR, US], ceiling: SECRET}]"},
-		"here is missing":               {"ceiling: SECRET\n", ""},
+		"anchors and aliases":            {"binding: treaty", "binding: &a treaty"},
+		"tags are not allowed":           {"binding: treaty", "binding: !!str treaty"},
+		"\"colour\" is not known":        {"binding: treaty", "binding: treaty\ncolour: red"},
+		"already defined":                {"binding: treaty", "binding: treaty\nbinding: treaty"},
+		"turns the direction of writing": {"Republic of Korea, ko", "Republic of \u202eKorea, ko"},
+		"each stands once":               {"- id: JP", "- id: KR"},
+		"stands twice":                   {"mark: 特定秘密", "mark: 極秘"},
+		"is of nobody":                   {"party: JP, mark: 秘", "party: US, mark: 秘"},
+		"is no term of the table":        {"ceiling: SECRET", "ceiling: TOP"},
+		"\"TOPMOST\" is no term":         {"courier: SECRET", "courier: TOPMOST"},
+		"is no clause":                   {"clauses: [channels]", "clauses: [magic]"},
+		"no article keeps the clause":    {"clauses: [in-force]", "record: a record"},
+		"numbered in order":              {"- number: 3\n", "- number: 4\n"},
+		"the time zone":                  {`zone: "+09:00"`, "zone: Seoul"},
+		"an anniversary":                 {"anniversary: 11-23", "anniversary: 23-11"},
+		"a relation names another pact":  {"costs: own", "costs: own\nrelation: {protected-by: [kr-jp-2016]}"},
+		"names that look alike":          {"{en: Japan,", "{en: Republic of  korea,"},
+		"which look alike":               {"Each party bears", "Each p\u0430rty bears"},
+		"two marks of one party":         {"markings:\n", "markings:\n  - {rank: 1, term: CONFIDENTIAL, party: KR, mark: 군사ll급비밀}\n"},
+		"composed form":                  {"{en: Japan,", "{en: Jap\u0061\u0308n,"},
+		"is none of: own, shared":        {"costs: own", "costs: theirs"},
+		"is not within 1 and 8760":       {"hours: 72", "hours: 9000"},
+		"names its hub":                  {"topology: direct", "topology: hub"},
+		"no such term":                   {"term: subjects,", "term: nothing,"},
+		"is a whole number":              {"version: 1\n", "version: one\n"},
+		"\"notice-days\" is a whole":     {"notice-days: 90", "notice-days: 90.7"},
+		"\"term-years\" is a whole":      {"term-years: 1", "term-years: 010"},
+		"\"hours\" is a whole":           {"hours: 72", "hours: \"72\""},
+		"is a list":                      {"subjects: [nuclear-test, missile-launch, imagery, defence]", "subjects: defence"},
+		"as keys with values":            {"{en: Japan, ko: 일본국, ja: 日本国}", "Japan"},
+		"is both rank 3 and rank 2":      {"markings:\n", "markings:\n  - {rank: 3, term: SECRET, party: KR, mark: X}\n"},
+		"the mark ends before":           {"roman: Hi, from: 2016-11-23", "roman: Hi, from: 2016-11-23, to: 2015-01-01"},
+		"a leg is between":               {"costs: own", "costs: own\nlegs: [{between: [KR, US], ceiling: SECRET}]"},
+		"here is missing":                {"ceiling: SECRET\n", ""},
 	} {
 		if !strings.Contains(text, change[0]) {
 			t.Errorf("%s: nothing to spoil", want)
@@ -158,19 +157,77 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
+// TestSense: terms that can never be kept together, or would never apply, are refused
+// with the reason.
+func TestSense(t *testing.T) {
+	_, direct := shipped(t)
+	for _, x := range []struct {
+		text    string
+		changes []string
+		want    string
+	}{
+		{direct, []string{"notice-days: 90", "notice-days: 400"}, "56:7: the time of notice is as long as the term, or longer"},
+		{direct, []string{"notice-days: 90", "notice-days: 365"}, "56:7: the time of notice is as long as the term"},
+		{direct, []string{"notice-days: 90", "notice-days: 364"}, ""},
+		{direct, []string{"notice-days: 90", "notice-months: 12"}, "56:7: the time of notice is as long as the term"},
+		{direct, []string{"notice-days: 90", "notice-months: 11"}, ""},
+		{direct, []string{"term-years: 1, notice-days: 90", "notice-days: 400"}, "56:66: a pact without end has no terms"},
+		{direct, []string{"term-years: 1, notice-days: 90, anniversary: 11-23", "suspension: true"}, "a notice that ends the pact at once cannot be suspended"},
+		{direct, []string{"start: later-notification", "start: signature, provisional: 2016-11-01"}, "a pact in force on signature is not applied before"},
+		{direct, []string{"ceiling: SECRET\n", "ceiling: CONFIDENTIAL\n"}, "33:15: the ceiling of a channel is above the pact's"},
+		{direct, []string{"floor: CONFIDENTIAL", "floor: SECRET", "electronic: SECRET", "electronic: CONFIDENTIAL"}, "33:15: the ceiling of this channel is below the floor"},
+		{direct, []string{"floor: CONFIDENTIAL", "floor: SECRET", "ceiling: SECRET", "ceiling: CONFIDENTIAL"}, "the floor is above the ceiling"},
+		{direct, []string{"markings:\n", "markings:\n  - {rank: 3, term: TOP, party: KR, mark: 군사I급비밀}\n", "from: CONFIDENTIAL, hours: 72", "from: TOP, hours: 72"}, "no receipt would ever be due"},
+		{direct, []string{"markings:\n", "markings:\n  - {rank: 3, term: TOP, party: KR, mark: 군사I급비밀}\n", "clearance-from: CONFIDENTIAL", "clearance-from: TOP"}, "write none where no clearance is needed"},
+		{direct, []string{"markings:\n", "markings:\n  - {rank: 3, term: TOP, party: KR, mark: 군사I급비밀}\n", "extracts: minimum", "extracts: minimum, consent-from: TOP"}, "no consent would ever be asked"},
+		{direct, []string{"copies: minimum", "copies: forbidden, limit: 3"}, "where copies are forbidden they have no limit"},
+		{direct, []string{"contractors: {allowed: conditions}", "contractors: {allowed: forbidden, place-of-performance: true}"}, "no contract has a place of performance"},
+		{direct, []string{"costs: own", "costs: own\nreporting: {to: parliament}"}, "a report needs both"},
+		{direct, []string{"costs: own", "costs: own\nreporting: {every-months: 3}"}, "a report needs both"},
+		{direct, []string{"  courier: SECRET", "  courier: SECRET\n  hub: SECRET"}, "35:8: nothing can go by a hub: the pact names none"},
+		{direct, []string{"topology: direct", "topology: hub\nhub: {party: KR}"}, "a hub passes on between two others"},
+		{direct, []string{"costs: own", "costs: own\nrelation: {supplements: [gsomia], supersedes: [gsomia]}"}, "the text rests on this pact and takes its place"},
+		{direct, []string{"[burn, shred,", "[burn, burn, shred,"}, `"burn" stands twice`},
+		{direct, []string{"{term: subjects,", "{term: purposes,"}, "this term stands twice"},
+		{direct, []string{"roman: Hi, from: 2016-11-23", "roman: Hi, from: 2016-11-23, to: 2016-11-23"}, "the mark ends before it begins"},
+		{template("kr-jp-us-2014"), []string{"  - {between: [US, JP], ceiling: TOP SECRET, channels: [electronic, courier], under: us-jp-2007}\n", "", "  - {between: [KR, JP], ceiling: SECRET, channels: [hub]}\n", ""}, "no leg reaches JP"},
+		{template("kr-jp-us-2014"), []string{"channels: {electronic: TOP SECRET, courier: TOP SECRET, hub: SECRET}", "floor: SECRET\nchannels: {electronic: TOP SECRET, courier: TOP SECRET, hub: SECRET}", "ceiling: SECRET, channels: [hub]", "ceiling: CONFIDENTIAL, channels: [hub]"}, "the ceiling of this leg is below the floor"},
+		{template("cert-community"), []string{"RED: recipients", "RED: public"}, "RED reaches further than"},
+	} {
+		text := x.text
+		for i := 0; i < len(x.changes); i += 2 {
+			if !strings.Contains(text, x.changes[i]) {
+				t.Fatalf("%q: nothing to spoil", x.changes[i])
+			}
+			text = strings.Replace(text, x.changes[i], x.changes[i+1], 1)
+		}
+		_, problems := pact.Parse([]byte(text))
+		if x.want == "" && len(problems) > 0 || x.want != "" && !slices.ContainsFunc(problems, func(p pact.Problem) bool { return strings.Contains(p.String(), x.want) }) {
+			t.Errorf("%q: %v, not %q", x.changes, problems, x.want)
+		}
+	}
+}
+
+func template(id act.PactID) string {
+	b, _ := pact.Template(id)
+	return string(b)
+}
+
 // TestAbsurd: what is too large, too deep or no text is refused with its reason.
 func TestAbsurd(t *testing.T) {
 	for want, text := range map[string]string{
-		"1:3: this text holds": "# \u202ein a comment\npact: x",
-		"1:2: this text holds": "#\u061c an Arabic mark",
-		"2:1: this text holds": "a: b\n\u3164: a filler of Hangul",
-		"longer than":          "notes: [" + strings.Repeat("x, ", act.MaxText/3) + "]",
-		"too large":            "notes: [" + strings.Repeat("x, ", 25000) + "]",
-		"too deep":             strings.Repeat("[", 50) + strings.Repeat("]", 50),
-		"not YAML":             "a: [",
-		"it is empty":          "",
-		"more than one":        "a: 1\n---\nb: 2\n",
-		"here is missing":      "pact: x\n",
+		"1:3: U+202E":                  "# \u202ein a comment\npact: x",
+		"1:5: U+000D cannot":           "a: 1\rb: 2",
+		"1:4: this is not UTF-8":       "a: \xff",
+		"1:2: U+061C":                  "#\u061c an Arabic mark",
+		"2:1: U+3164":                  "a: b\n\u3164: a filler of Hangul",
+		"longer than":                  "notes: [" + strings.Repeat("x, ", act.MaxText/3) + "]",
+		"too large":                    "notes: [" + strings.Repeat("x, ", 25000) + "]",
+		"too deep":                     strings.Repeat("[", 50) + strings.Repeat("]", 50),
+		"1:5: a bracket is not closed": "a: [",
+		"the text is empty":            "",
+		"more than one":                "a: 1\n---\nb: 2\n",
+		"here is missing":              "pact: x\n",
 	} {
 		p, problems := pact.Parse([]byte(text))
 		if p != nil || !slices.ContainsFunc(problems, func(q pact.Problem) bool { return strings.Contains(q.String(), want) }) {
@@ -281,10 +338,20 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte(text))
 	f.Add([]byte("a: [&x 1, *x]"))
 	f.Add([]byte("pact: a\nversion: 1"))
+	f.Add([]byte("pact: \"a\nparties:\n  - id: KR\n\tname: {en: x\n   b\n---\n- x: y: z\n"))
+	for _, x := range [][2]string{{"binding: treaty", "binding: treaty: yes"}, {"number: 3", "number 3"}, {"ja: 国防部}", "ja: 国防部"}, {"    authority", "\tauthority"}, {"ko: 목적", "ko: \"목적"}} {
+		f.Add([]byte(strings.Replace(text, x[0], x[1], 1)))
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		p, problems := pact.Parse(b)
 		if (p == nil) != (len(problems) > 0) {
 			t.Error("neither a pact nor a mistake, or both")
+		}
+		lines := bytes.Count(b, []byte("\n")) + 1
+		for i, q := range problems {
+			if q.Line < 1 || q.Line > lines || q.Column < 1 || q.Text == "" || i > 0 && q.Line < problems[i-1].Line {
+				t.Errorf("%d lines, and a mistake at %s", lines, q)
+			}
 		}
 		if p != nil {
 			p.Show("ko")
@@ -432,8 +499,13 @@ func TestDiff(t *testing.T) {
 			t.Errorf("%q is not among %q", x.want, got)
 		}
 	}
-	// A change of one wording alone is told as such, once, and of none is kept silent.
+	// A change of one wording alone is told as such, once, and of none is kept silent; nor
+	// is it when something becomes certain or uncertain.
 	for _, x := range []struct{ old, now, want string }{
+		{"party: JP, mark: 秘, roman: Hi, ", "party: JP, mark: 秘, roman: Hi, certainty: recalled, ", "other mark 秘 from 2016-11-23: certainty"},
+		{"    certainty: recalled\n", "", "other Article 5: certainty"},
+		{"the treaty asks for a receipt and names no hours", "the treaty names no hours", "other receipts.hours: certainty"},
+		{"협정은 수령증을 요구하나", "협정은 영수증을 요구하나", "other receipts.hours: certainty, in Korean"},
 		{"authentic text is what binds.", "authentic text binds.", "other note 1"},
 		{"구속력은 정본에 있다", "정본이 구속한다", "other note 1, in Korean"},
 		{"en: Agreement on the Protection", "en: Accord on the Protection", "other title"},

@@ -48,6 +48,9 @@ func schema(t reflect.Type, tag reflect.StructTag) map[string]any {
 		}
 	case reflect.Slice:
 		m["type"], m["items"] = "array", schema(t.Elem(), only(tag, "enum"))
+		if tag.Get("once") != "" {
+			m["uniqueItems"] = true
+		}
 	case reflect.Map:
 		m["type"], m["additionalProperties"] = "object", schema(t.Elem(), only(tag, "enum"))
 	case reflect.Bool:

@@ -1,6 +1,7 @@
 package pact
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (p *Pact) Show(lang string) string {
 	part(t.say("Notes"))
 	fmt.Fprintf(&b, "\n%s\n", t.say("The parties"))
 	for _, q := range p.Parties {
-		fmt.Fprintf(&b, "  %-3s %s (%s)\n", q.ID, t.in(q.Name), or(t.in(q.Authority), t.say("not named")))
+		fmt.Fprintf(&b, "  %-3s %s (%s)\n", q.ID, t.in(q.Name), cmp.Or(t.in(q.Authority), t.say("not named")))
 	}
 	part(t.say("The parties"))
 	fmt.Fprintf(&b, "\n%s\n", t.say("Equivalent markings"))

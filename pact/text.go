@@ -1,27 +1,21 @@
 package pact
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"entente/act"
 	"entente/marking"
 
-	"go.yaml.in/yaml/v3"
-	"golang.org/x/text/unicode/norm"
+	"go.yaml.in/yaml/v4"
 )
 
 // Problem is one mistake in a text.
@@ -33,173 +27,27 @@ type Problem struct {
 // String returns the mistake with its place.
 func (p Problem) String() string { return fmt.Sprintf("%d:%d: %s", p.Line, p.Column, p.Text) }
 
-const (
-	maxNodes = 20000
-	maxDepth = 12
-)
-
-// names, as the text spells them.
-type names struct {
-	EN string `yaml:"en" need:"a name in English"`
-	KO string `yaml:"ko"`
-	JA string `yaml:"ja"`
-}
-
-func (n names) act() act.Names { return act.Names(n) }
-
-// wording is what a text says in words: plain, in English, or in each language.
-type wording struct {
-	EN string `yaml:"en" need:"the wording in English"`
-	KO string `yaml:"ko"`
-	JA string `yaml:"ja"`
-}
-
-func (w wording) act() act.Names { return act.Names(w) }
-
-// source is a text as it is spelled. The tags give the rules of single values,
-// and, with doc, the schema for editors: enum lists the words allowed, min and
-// max bound a number, need says what is missing without it. What is left out
-// takes the strictest meaning.
-type source struct {
-	Pact     string    `yaml:"pact" need:"the name of the pact" doc:"Short name: small letters, digits, dots and hyphens."`
-	Version  int       `yaml:"version" min:"1" max:"9999" need:"the version" doc:"1, then one more for each amendment."`
-	Title    names     `yaml:"title" need:"a title"`
-	Zone     string    `yaml:"zone" need:"the time zone" doc:"The pact's time zone: UTC or an offset such as +09:00. Its days begin there."`
-	Binding  string    `yaml:"binding" need:"its binding force" enum:"treaty|arrangement|exchange-of-notes|membership" doc:"D1: binding force."`
-	Topology string    `yaml:"topology" need:"its topology" enum:"direct|hub|mesh" doc:"D3: who reaches whom."`
-	Notes    []wording `yaml:"notes" doc:"What a reader should know about this text."`
-	Hub      *struct {
-		Party string `yaml:"party" need:"the party that is the hub"`
-		Reads bool   `yaml:"reads" doc:"The hub is a recipient of what it passes on."`
-	} `yaml:"hub" doc:"D3: the party that passes on."`
-	Parties []struct {
-		ID        string `yaml:"id" need:"a name in capital letters"`
-		Kind      string `yaml:"kind" enum:"state|ministry|organisation|agency|company" doc:"D2."`
-		Name      names  `yaml:"name" need:"a name"`
-		Authority names  `yaml:"authority" doc:"D11: the competent authority."`
-		Offices   []struct {
-			Role string `yaml:"role" need:"its role" enum:"security|designated-security|registry|contact"`
-			Name names  `yaml:"name" need:"a name"`
-		} `yaml:"offices" doc:"D11: further offices."`
-		Keys *struct {
-			Link   string   `yaml:"link"`
-			Seal   string   `yaml:"seal"`
-			Ledger []string `yaml:"ledger"`
-			Period int      `yaml:"period"`
-		} `yaml:"keys" doc:"Public keys. 'entente pact draft' fills them in."`
-	} `yaml:"parties" need:"its parties" doc:"D2: 2 to 64 parties."`
-	Markings []struct {
-		Rank      int    `yaml:"rank" min:"1" max:"16" need:"a rank"`
-		Term      string `yaml:"term" need:"the pact's own term"`
-		Party     string `yaml:"party" need:"whose mark it is"`
-		Mark      string `yaml:"mark" need:"the mark as it is stamped"`
-		Roman     string `yaml:"roman" doc:"How the mark is read aloud."`
-		From      string `yaml:"from" doc:"First day, 2016-11-23; none: always."`
-		To        string `yaml:"to" doc:"The first day on which it no longer holds; none: for ever."`
-		Certainty string `yaml:"certainty" enum:"recalled"`
-	} `yaml:"markings" need:"a table of markings" doc:"D6: which marks are equal, when."`
-	Floor    string            `yaml:"floor" doc:"D6: the lowest term covered; none: the lowest of the table."`
-	Ceiling  string            `yaml:"ceiling" need:"a ceiling" doc:"D6: the highest term that may be shared."`
-	Channels map[string]string `yaml:"channels" need:"its channels" doc:"D7: the ceiling of each channel: electronic, courier, hub, oral."`
-	Legs     []struct {
-		Between  []string `yaml:"between" need:"its two parties"`
-		Ceiling  string   `yaml:"ceiling" need:"a ceiling"`
-		Channels []string `yaml:"channels" doc:"The channels of this leg; none: all of the pact's."`
-		Under    string   `yaml:"under" doc:"The pact that protects what moves on this leg."`
-	} `yaml:"legs" doc:"D7: the ways between two parties; none: every party reaches every other."`
-	Subjects []string `yaml:"subjects" need:"its subjects" doc:"D4."`
-	Forms    []string `yaml:"forms" need:"its forms" enum:"oral|visual|electronic|magnetic|documentary|equipment|technology" doc:"D4."`
-	Provide  string   `yaml:"provide" enum:"none|on-request|standing" doc:"D5: whether there is a duty to provide."`
-	Third    struct {
-		Release  string            `yaml:"release" enum:"consent|audience" doc:"consent: only with the originator's written approval. audience: as the marking says."`
-		Audience map[string]string `yaml:"audience" enum:"recipients|organisation|clients|community|public" doc:"For each term, who may have it."`
-		Counts   []string          `yaml:"counts" enum:"contractor|overseer|court" doc:"Who counts as a third party besides other states."`
-	} `yaml:"third-party" doc:"D8."`
-	Purposes []struct {
-		ID   string `yaml:"id" need:"a short id"`
-		Name names  `yaml:"name" need:"a name"`
-	} `yaml:"purposes" need:"its purposes"`
-	Use       string `yaml:"use" enum:"bound|framework|free" doc:"D9: bound: only for the purpose of the release. framework: for any purpose of the pact. free: for any."`
-	Clearance string `yaml:"clearance-from" doc:"D10: the term from which a clearance is needed, or none."`
-	Receipts  struct {
-		From  string `yaml:"from" doc:"The term from which a receipt is due; none: the lowest."`
-		Hours int    `yaml:"hours" min:"1" max:"8760" need:"the hours within which a receipt is due"`
-	} `yaml:"receipts" need:"its receipts" doc:"D12."`
-	Copying struct {
-		Copies       string `yaml:"copies" enum:"free|minimum|consent|forbidden"`
-		Translations string `yaml:"translations" enum:"free|minimum|consent|forbidden"`
-		Extracts     string `yaml:"extracts" enum:"free|minimum|consent|forbidden"`
-		ConsentFrom  string `yaml:"consent-from" doc:"The term from which the originator is always asked."`
-		Limit        int    `yaml:"limit" min:"0" max:"10000" doc:"The greatest number of copies of one product."`
-	} `yaml:"copying" doc:"D13."`
-	Destruction struct {
-		Methods   []string `yaml:"methods" enum:"burn|shred|pulp|erase|melt|other-irreversible"`
-		Witnesses int      `yaml:"witnesses" min:"0" max:"4"`
-		Keep      int      `yaml:"keep-years" min:"0" max:"100" doc:"Years that the certificate is kept."`
-	} `yaml:"destruction" doc:"D14."`
-	Contractors struct {
-		Allowed     string `yaml:"allowed" enum:"forbidden|conditions"`
-		Performance bool   `yaml:"place-of-performance" doc:"Security follows the place of performance."`
-	} `yaml:"contractors" doc:"D15."`
-	Incidents struct {
-		Hours    int  `yaml:"within-hours" min:"0" max:"8760" doc:"0: immediately."`
-		Possible bool `yaml:"possible" doc:"Possible ones are told too."`
-	} `yaml:"incidents" doc:"D16: loss or compromise."`
-	Visits struct {
-		Lead       int    `yaml:"lead-days" min:"0" max:"365"`
-		Inspection string `yaml:"inspection" enum:"mutual|none"`
-	} `yaml:"visits" doc:"D17."`
-	Life struct {
-		Start       string `yaml:"start" need:"how the pact starts" enum:"later-notification|signature|first-of-month" doc:"D18. first-of-month: the first day of the month after the later notification."`
-		Provisional string `yaml:"provisional" doc:"D18: applied from this day, once all have signed, before entry into force."`
-		TermYears   int    `yaml:"term-years" min:"0" max:"100" doc:"D19: 0: without end."`
-		NoticeDays  int    `yaml:"notice-days" min:"0" max:"3650"`
-		NoticeMonth int    `yaml:"notice-months" min:"0" max:"120"`
-		Anniversary string `yaml:"anniversary" doc:"11-23: terms end at the first instant of this day; none: the day of entry into force."`
-		Suspension  bool   `yaml:"suspension" doc:"The text knows that a notice is suspended."`
-	} `yaml:"life" need:"its life" doc:"D18, D19."`
-	Amendment string `yaml:"amendment" enum:"consent|notes|authorities" doc:"D20."`
-	Language  struct {
-		Authentic   []string `yaml:"authentic"`
-		Publication string   `yaml:"publication" enum:"public|closed"`
-	} `yaml:"text" doc:"D21: authentic languages, and whether the text is public."`
-	Disputes string `yaml:"disputes" enum:"consultation" doc:"D22."`
-	Costs    string `yaml:"costs" enum:"own|shared" doc:"D22."`
-	Relation struct {
-		Implements  []string `yaml:"implements"`
-		Supplements []string `yaml:"supplements"`
-		ProtectedBy []string `yaml:"protected-by"`
-		Supersedes  []string `yaml:"supersedes"`
-	} `yaml:"relation" doc:"D23: to other pacts, by their names."`
-	Reporting struct {
-		To    string `yaml:"to" enum:"parliament|board|authorities"`
-		Every int    `yaml:"every-months" min:"0" max:"120"`
-	} `yaml:"reporting" doc:"D24."`
-	Uncertain []struct {
-		Term string  `yaml:"term" need:"the term that is uncertain"`
-		Why  wording `yaml:"why" need:"why it is uncertain"`
-	} `yaml:"uncertain" doc:"Terms whose source is not the official text."`
-	Articles []struct {
-		Number    int      `yaml:"number" min:"1" max:"500" need:"a number"`
-		Title     names    `yaml:"title" need:"a title"`
-		Text      wording  `yaml:"text" need:"a text"`
-		Clauses   []string `yaml:"clauses" doc:"What the machine keeps."`
-		Record    wording  `yaml:"record" doc:"What people record, where no machine keeps it."`
-		Certainty string   `yaml:"certainty" enum:"recalled" doc:"To be checked against the official text."`
-	} `yaml:"articles" need:"its articles"`
-}
+// Mistakes counts mistakes in words: 1 mistake, 3 mistakes.
+func Mistakes(n int) string { return (&tongue{lang: "en"}).count(n, "mistake") }
 
 // reader collects mistakes with their places.
 type reader struct {
 	root     *yaml.Node
+	nodes    int
+	lines    []string     // of a text whose syntax is broken
+	cut      map[int]bool // its lines that were left out
+	lost     map[*yaml.Node]bool
 	problems []Problem
-	mistaken map[string]bool // paths of values of the wrong shape: reported once
+	mistaken map[string]bool // paths of values that cannot be read: reported once
 }
 
 // at reports a mistake at the place that path leads to: keys and indexes.
 func (r *reader) at(text string, path ...any) {
 	n := r.root
-	for _, step := range path {
+	for i, step := range path {
+		if r.mistaken[fmt.Sprint(path[:i+1])] {
+			return
+		}
 		next := child(n, step)
 		if next == nil {
 			break
@@ -230,27 +78,20 @@ func Parse(text []byte) (*Pact, []Problem) {
 	if len(text) > act.MaxText {
 		return nil, []Problem{{1, 1, fmt.Sprintf("the text is longer than %d bytes", act.MaxText)}}
 	}
-	if at := hidden(text); at != nil {
-		return nil, []Problem{*at} // also in a comment: people sign what they see
+	if all := hidden(text); all != nil {
+		return nil, all
 	}
-	var doc yaml.Node
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	if err := d.Decode(&doc); err != nil || len(doc.Content) != 1 {
-		return nil, []Problem{{1, 1, "the text is not YAML: " + plain(err)}}
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, []Problem{{1, 1, "the text holds more than one document"}}
-	}
-	r := &reader{root: doc.Content[0], mistaken: map[string]bool{}}
-	nodes := 0
-	if r.narrow(r.root, 0, &nodes); len(r.problems) > 0 {
-		return nil, r.problems
+	r := &reader{lost: map[*yaml.Node]bool{}, mistaken: map[string]bool{}}
+	if r.syntax(string(text)); r.root == nil {
+		return nil, r.sorted()
 	}
 	// What has the wrong shape is blanked, so that the rest is checked too.
-	r.shape(r.root, reflect.TypeFor[source](), nil)
+	if r.shape(r.root, reflect.TypeFor[source](), nil); r.mistaken["[]"] {
+		return nil, r.sorted()
+	}
 	var s source
 	if err := r.root.Decode(&s); err != nil {
-		r.problems = append(r.problems, Problem{r.root.Line, r.root.Column, plain(err)})
+		r.problems = append(r.problems, Problem{r.root.Line, r.root.Column, "the text cannot be read: " + err.Error()})
 		return nil, r.sorted()
 	}
 	r.values(reflect.ValueOf(s), "", nil)
@@ -272,6 +113,10 @@ func (r *reader) sorted() []Problem {
 // shape checks that each value is of the kind that its field wants, and that
 // nothing unknown or twice stands in the text.
 func (r *reader) shape(n *yaml.Node, t reflect.Type, path []any) {
+	if r.lost[n] {
+		r.mistaken[fmt.Sprint(path)] = true
+		return
+	}
 	said := "the text"
 	for _, step := range path {
 		if key, ok := step.(string); ok {
@@ -342,11 +187,22 @@ func whole(s string) bool {
 	return err == nil && strconv.Itoa(n) == s
 }
 
-// spoilt reports whether a value, or one inside it, has the wrong shape.
-func (r *reader) spoilt(path []any) bool {
-	inside := strings.TrimSuffix(fmt.Sprint(path), "]")
+// spoilt reports whether a value, or one inside it, cannot be read.
+func (r *reader) spoilt(path ...any) bool {
+	inside := strings.TrimSuffix(fmt.Sprintf("%v", path), "]")
 	for p := range r.mistaken {
 		if p == inside+"]" || strings.HasPrefix(p, inside+" ") {
+			return true
+		}
+	}
+	return false
+}
+
+// unread reports whether a key of some item of a list cannot be read: then nothing
+// can be said of the list's items by that key.
+func (r *reader) unread(list, key string) bool {
+	for p := range r.mistaken {
+		if f := strings.Fields(strings.Trim(p, "[]")); len(f) > 0 && f[0] == list && (len(f) < 3 || f[2] == key) {
 			return true
 		}
 	}
@@ -366,88 +222,6 @@ func field(t reflect.Type, key string) (reflect.Type, bool) {
 	return nil, false
 }
 
-func plain(err error) string {
-	if err == nil || errors.Is(err, io.EOF) {
-		return "it is empty"
-	}
-	return strings.TrimPrefix(err.Error(), "yaml: ")
-}
-
-// narrow refuses what makes YAML mean something else than it says.
-func (r *reader) narrow(n *yaml.Node, depth int, count *int) {
-	*count++
-	bad := ""
-	switch {
-	case *count > maxNodes || depth > maxDepth:
-		bad = "the text is too large or too deep"
-	case n.Kind == yaml.AliasNode || n.Anchor != "":
-		bad = "anchors and aliases are not allowed"
-	case n.Style&yaml.TaggedStyle != 0:
-		bad = "tags are not allowed"
-	case n.Kind == yaml.ScalarNode && !readable(n.Value):
-		bad = unreadable
-	case n.Kind == yaml.ScalarNode && !norm.NFC.IsNormalString(n.Value):
-		bad = "this text is not in Unicode's composed form (NFC): two spellings would look alike"
-	case n.Kind == yaml.ScalarNode && mixed(n.Value):
-		bad = "a word of this text mixes Latin, Greek or Cyrillic letters, which look alike"
-	}
-	if bad != "" {
-		r.problems = append(r.problems, Problem{n.Line, n.Column, bad})
-		return
-	}
-	for _, c := range n.Content {
-		if r.narrow(c, depth+1, count); *count > maxNodes {
-			return
-		}
-	}
-}
-
-// hidden finds the first character of a text that cannot be shown.
-func hidden(text []byte) *Problem {
-	line, column := 1, 0
-	for _, c := range string(text) {
-		column++
-		switch {
-		case c == '\n':
-			line, column = line+1, 0
-		case c != '\t' && c != '\r' && c != utf8.RuneError && !readable(string(c)):
-			return &Problem{line, column, unreadable}
-		}
-	}
-	return nil
-}
-
-const unreadable = "this text holds characters that cannot be shown, or that turn the direction of writing"
-
-func readable(s string) bool {
-	for _, c := range s {
-		if unicode.In(c, unicode.Cf, unicode.Co, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || c == 0x2800 {
-			return false
-		}
-		if c < 0x20 && c != '\n' || c == 0x7f || c >= 0x80 && c < 0xa0 || c == 0xad || c >= 0x200b && c <= 0x200f || c >= 0x2028 && c <= 0x202e || c >= 0x2060 && c <= 0x206f || c >= 0xe0000 && c <= 0xe007f || c == 0xfeff {
-			return false
-		}
-	}
-	return true
-}
-
-// mixed reports whether a word has letters of more than one of the scripts
-// whose letters look alike.
-func mixed(s string) bool {
-	for _, word := range strings.FieldsFunc(s, func(c rune) bool { return !unicode.IsLetter(c) }) {
-		scripts := 0
-		for _, t := range []*unicode.RangeTable{unicode.Latin, unicode.Greek, unicode.Cyrillic} {
-			if strings.ContainsFunc(word, func(c rune) bool { return unicode.Is(t, c) }) {
-				scripts++
-			}
-		}
-		if scripts > 1 {
-			return true
-		}
-	}
-	return false
-}
-
 // values checks each value by the tags of its field.
 func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 	at := func(text string) { r.at(text, path...) }
@@ -462,7 +236,7 @@ func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 	case reflect.Struct:
 		for i := range v.NumField() {
 			f := v.Type().Field(i)
-			if need := f.Tag.Get("need"); need != "" && v.Field(i).IsZero() && !r.spoilt(append(slices.Clone(path), f.Tag.Get("yaml"))) {
+			if need := f.Tag.Get("need"); need != "" && v.Field(i).IsZero() && !r.spoilt(append(slices.Clone(path), f.Tag.Get("yaml"))...) {
 				if text := "here is missing: " + need; len(path) > 0 {
 					at(fmt.Sprintf("%v: %s", path[len(path)-1], text))
 				} else {
@@ -480,6 +254,13 @@ func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 			at("the list is too long")
 			return
 		}
+		if all, ok := v.Interface().([]string); ok && tag.Get("once") != "" {
+			for i := range all {
+				if slices.Contains(all[:i], all[i]) {
+					r.at(fmt.Sprintf("%q stands twice", all[i]), append(slices.Clone(path), i)...)
+				}
+			}
+		}
 		for i := range v.Len() {
 			r.values(v.Index(i), tag, append(slices.Clone(path), i))
 		}
@@ -490,6 +271,8 @@ func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 	case reflect.String:
 		if enum := tag.Get("enum"); enum != "" && v.String() != "" && !slices.Contains(strings.Split(enum, "|"), v.String()) {
 			at(fmt.Sprintf("%q is none of: %s", v.String(), strings.ReplaceAll(enum, "|", ", ")))
+		} else if why := foreign(v.String(), tag.Get("letters")); why != "" {
+			at(why)
 		}
 	case reflect.Int:
 		least, e1 := strconv.Atoi(tag.Get("min"))
@@ -503,16 +286,17 @@ func (r *reader) values(v reflect.Value, tag reflect.StructTag, path []any) {
 // build makes the pact and reports what does not fit together.
 func (r *reader) build(s source) *Pact {
 	p := &Pact{ID: act.PactID(s.Pact), Version: s.Version, Title: s.Title.act(), Binding: s.Binding, Topology: s.Topology, Subjects: s.Subjects, Forms: s.Forms,
-		Channels: map[string]int{}, Provide: or(s.Provide, "none"), Use: or(s.Use, "bound"), Amend: or(s.Amendment, "consent"), Disputes: or(s.Disputes, "consultation"), Costs: or(s.Costs, "own"),
-		Language: Language{s.Language.Authentic, or(s.Language.Publication, "closed")}, Report: Report{s.Reporting.To, s.Reporting.Every},
-		Contract: Contract{or(s.Contractors.Allowed, "forbidden"), s.Contractors.Performance}, Incident: Incident{hours(s.Incidents.Hours), s.Incidents.Possible},
-		Visits: Visits{days(s.Visits.Lead), or(s.Visits.Inspection, "none")}, Destroy: Destroy{s.Destruction.Methods, s.Destruction.Witnesses, s.Destruction.Keep}}
-	if p.ID.Check() != nil {
+		Channels: map[string]int{}, Provide: cmp.Or(s.Provide, "none"), Use: cmp.Or(s.Use, "bound"), Amend: cmp.Or(s.Amendment, "consent"), Disputes: cmp.Or(s.Disputes, "consultation"), Costs: cmp.Or(s.Costs, "own"),
+		Language: Language{s.Language.Authentic, cmp.Or(s.Language.Publication, "closed")}, Report: Report{s.Reporting.To, s.Reporting.Every},
+		Contract: Contract{cmp.Or(s.Contractors.Allowed, "forbidden"), s.Contractors.Performance}, Incident: Incident{hours(s.Incidents.Hours), s.Incidents.Possible},
+		Visits: Visits{days(s.Visits.Lead), cmp.Or(s.Visits.Inspection, "none")}, Destroy: Destroy{s.Destruction.Methods, s.Destruction.Witnesses, s.Destruction.Keep}}
+	if s.Pact != "" && p.ID.Check() != nil {
 		r.at("the pact's name is small letters, digits, dots and hyphens", "pact")
 	}
 	if p.Zone = zone(s.Zone); p.Zone == nil {
-		r.at("the time zone is UTC or an offset such as +09:00", "zone")
-		p.Zone = time.UTC
+		if p.Zone = time.UTC; s.Zone != "" {
+			r.at("the time zone is UTC or an offset such as +09:00", "zone")
+		}
 	}
 	for _, n := range s.Notes {
 		p.Notes = append(p.Notes, n.act())
@@ -524,14 +308,8 @@ func (r *reader) build(s source) *Pact {
 	r.life(p, s)
 	r.relations(p, s)
 	r.articles(p, s)
+	r.sense(p, s)
 	return p
-}
-
-func or(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func hours(n int) time.Duration { return time.Duration(n) * time.Hour }
@@ -550,17 +328,6 @@ func zone(s string) *time.Location {
 	return time.FixedZone(s, off)
 }
 
-// alike maps letters to the Latin one that they look like: of Greek, Cyrillic,
-// and among the Latin ones and digits themselves.
-var alike = strings.NewReplacer("а", "a", "в", "b", "с", "c", "е", "e", "ё", "e", "һ", "h", "н", "h", "і", "l", "ј", "j", "к", "k", "м", "m", "о", "o", "р", "p", "ѕ", "s", "т", "t", "у", "y", "х", "x", "ԛ", "q", "ԝ", "w", "ԁ", "d",
-	"α", "a", "β", "b", "ε", "e", "ζ", "z", "η", "h", "ι", "l", "κ", "k", "μ", "m", "ν", "v", "ο", "o", "ρ", "p", "τ", "t", "υ", "y", "χ", "x",
-	"i", "l", "1", "l", "|", "l", "0", "o", "5", "s", "ı", "l", "ー", "一", "ニ", "二", "ロ", "口", "カ", "力", "エ", "工", "ト", "卜", "ハ", "八", "タ", "夕")
-
-// seen is a name as the eye takes it: two that are seen alike are refused.
-func seen(name string) string {
-	return alike.Replace(strings.Join(strings.Fields(strings.ToLower(norm.NFKC.String(name))), " "))
-}
-
 // material is what two parties must not share: keys as they are, however they
 // are spelled and named.
 func material(ledger []string, link act.Sum, seal []byte) []string {
@@ -573,7 +340,7 @@ func material(ledger []string, link act.Sum, seal []byte) []string {
 }
 
 func (r *reader) parties(p *Pact, s source) {
-	if len(s.Parties) < 2 || len(s.Parties) > act.MaxParties {
+	if s.Parties != nil && len(s.Parties) < 2 || len(s.Parties) > act.MaxParties {
 		r.at("a pact has 2 to 64 parties", "parties")
 	}
 	ids, keys, called := map[string]bool{}, map[string]bool{}, map[string]bool{}
@@ -582,6 +349,11 @@ func (r *reader) parties(p *Pact, s source) {
 			r.at("a party's name is capital letters, and each stands once", "parties", i, "id")
 		}
 		ids[q.ID] = true
+		for _, o := range p.Parties {
+			if id := act.Party(q.ID); id != o.ID && code.Replace(q.ID) == code.Replace(string(o.ID)) {
+				r.at(fmt.Sprintf("%q and %q look alike: I and 1, O and 0", o.ID, id), "parties", i, "id")
+			}
+		}
 		looks := []string{seen(q.Name.EN), seen(q.Name.KO), seen(q.Name.JA)}
 		if slices.ContainsFunc(looks, func(n string) bool { return n != "" && called[n] }) {
 			r.at("two parties have names that look alike", "parties", i, "name")
@@ -589,7 +361,7 @@ func (r *reader) parties(p *Pact, s source) {
 		for _, n := range looks {
 			called[n] = true
 		}
-		t := Party{ID: act.Party(q.ID), Kind: or(q.Kind, "state"), Name: q.Name.act(), Authority: q.Authority.act()}
+		t := Party{ID: act.Party(q.ID), Kind: cmp.Or(q.Kind, "state"), Name: q.Name.act(), Authority: q.Authority.act()}
 		for _, o := range q.Offices {
 			t.Offices = append(t.Offices, Office{o.Role, o.Name.act()})
 		}
@@ -626,7 +398,7 @@ func (r *reader) markings(p *Pact, s source) {
 		if err != nil || err2 != nil {
 			r.at("a date is written 2016-11-23", "markings", i)
 		}
-		if !p.Has(act.Party(m.Party)) {
+		if !p.Has(act.Party(m.Party)) && !r.unread("parties", "id") {
 			r.at("the mark is of nobody in the pact", "markings", i, "party")
 		}
 		p.Table = append(p.Table, marking.Row{Rank: m.Rank, Term: m.Term, Mark: act.Mark{Party: act.Party(m.Party), Text: m.Mark}, Roman: m.Roman, From: from, To: to, Certainty: m.Certainty})
@@ -658,7 +430,7 @@ func (r *reader) markings(p *Pact, s source) {
 		p.Cleared = r.rank(p, s.Clearance, least, "clearance-from")
 	}
 	c := s.Copying
-	p.Copying = Copying{or(c.Copies, "consent"), or(c.Translations, "consent"), or(c.Extracts, "consent"), r.rank(p, c.ConsentFrom, 0, "copying", "consent-from"), c.Limit}
+	p.Copying = Copying{cmp.Or(c.Copies, "consent"), cmp.Or(c.Translations, "consent"), cmp.Or(c.Extracts, "consent"), r.rank(p, c.ConsentFrom, 0, "copying", "consent-from"), c.Limit}
 }
 
 // rank returns the rank of a term, or otherwise where none is given.
@@ -671,7 +443,9 @@ func (r *reader) rank(p *Pact, term string, otherwise int, path ...any) int {
 			return p.Table[i].Rank
 		}
 	}
-	r.at(fmt.Sprintf("%q is no term of the table of markings", term), path...)
+	if !r.unread("markings", "term") && !r.unread("markings", "rank") {
+		r.at(fmt.Sprintf("%q is no term of the table of markings", term), path...)
+	}
 	return otherwise
 }
 
@@ -688,17 +462,16 @@ func (r *reader) ways(p *Pact, s source) {
 		if act.PactID(name).Check() != nil {
 			r.at("a channel's name is small letters", "channels", name)
 		}
-		p.Channels[name] = min(r.rank(p, or(term, "none given"), 0, "channels", name), p.Ceiling)
+		p.Channels[name] = r.rank(p, cmp.Or(term, "none given"), 0, "channels", name)
 	}
 	for i, l := range s.Legs {
 		if len(l.Between) != 2 || l.Between[0] == l.Between[1] || !p.Has(act.Party(l.Between[0])) || !p.Has(act.Party(l.Between[1])) {
-			r.at("a leg is between two parties of the pact", "legs", i, "between")
+			if !r.unread("parties", "id") {
+				r.at("a leg is between two parties of the pact", "legs", i, "between")
+			}
 			continue
 		}
 		t := Leg{Between: [2]act.Party{act.Party(l.Between[0]), act.Party(l.Between[1])}, Ceiling: r.rank(p, l.Ceiling, 0, "legs", i, "ceiling"), Channels: l.Channels, Under: act.PactID(l.Under)}
-		if t.Ceiling > p.Ceiling {
-			r.at("the ceiling of a leg is above the pact's", "legs", i, "ceiling")
-		}
 		for _, o := range p.Legs {
 			if o.Between == t.Between || o.Between == [2]act.Party{t.Between[1], t.Between[0]} {
 				r.at("this leg stands twice", "legs", i)
@@ -716,7 +489,7 @@ func (r *reader) ways(p *Pact, s source) {
 	}
 	if s.Hub != nil {
 		p.Hub = Hub{act.Party(s.Hub.Party), s.Hub.Reads}
-		if !p.Has(p.Hub.Party) {
+		if !p.Has(p.Hub.Party) && !r.unread("parties", "id") {
 			r.at("the hub is no party to the pact", "hub", "party")
 		}
 	}
@@ -724,16 +497,16 @@ func (r *reader) ways(p *Pact, s source) {
 
 // handling reads what may be shared, and what may be done with it.
 func (r *reader) handling(p *Pact, s source) {
-	seen := map[string]bool{}
 	for i, q := range s.Purposes {
-		if act.PactID(q.ID).Check() != nil || seen[q.ID] {
+		if act.PactID(q.ID).Check() != nil || p.Names(q.ID) {
 			r.at("a purpose has a short id in small letters, and each stands once", "purposes", i)
 		}
-		seen[q.ID] = true
+		if slices.ContainsFunc(p.Purposes, func(o Named) bool { return q.Name.EN != "" && seen(o.Name.EN) == seen(q.Name.EN) }) {
+			r.at("two purposes have names that look alike", "purposes", i, "name")
+		}
 		p.Purposes = append(p.Purposes, Named{q.ID, q.Name.act()})
 	}
-	p.subjects, p.forms = strings.Join(p.Subjects, ", "), strings.Join(p.Forms, ", ")
-	p.Third = Third{Release: or(s.Third.Release, "consent"), Counts: s.Third.Counts}
+	p.Third = Third{Release: cmp.Or(s.Third.Release, "consent"), Counts: s.Third.Counts}
 	for term, who := range s.Third.Audience {
 		if p.Third.Audience == nil {
 			p.Third.Audience = map[int]string{}
@@ -783,13 +556,16 @@ func (r *reader) relations(p *Pact, s source) {
 			path = append(path, step)
 		}
 		n := r.root
-		for _, step := range path {
-			if n != nil {
+		for j, step := range path {
+			if n != nil && !r.mistaken[fmt.Sprint(path[:j+1])] {
 				n = child(n, step)
 			}
 		}
 		if n == nil {
 			r.at("the text has no such term", "uncertain", i, "term")
+		}
+		if slices.ContainsFunc(p.Doubts, func(o Doubt) bool { return o.Term == d.Term }) {
+			r.at("this term stands twice", "uncertain", i, "term")
 		}
 		p.Doubts = append(p.Doubts, Doubt{d.Term, d.Why.act()})
 	}
@@ -801,7 +577,7 @@ func (r *reader) articles(p *Pact, s source) {
 		if a.Number != i+1 {
 			r.at(fmt.Sprintf("articles are numbered in order: this is number %d", i+1), "articles", i, "number")
 		}
-		if len(a.Clauses) == 0 && a.Record == (wording{}) && !r.spoilt([]any{"articles", i, "record"}) && !r.spoilt([]any{"articles", i, "clauses"}) {
+		if len(a.Clauses) == 0 && a.Record == (wording{}) && !r.spoilt("articles", i, "record") && !r.spoilt("articles", i, "clauses") {
 			r.at("an article names a clause that a machine keeps, or the record that people make", "articles", i)
 		}
 		t := Article{Number: a.Number, Title: a.Title.act(), Text: a.Text.act(), Record: a.Record.act(), Certainty: a.Certainty}
@@ -816,7 +592,7 @@ func (r *reader) articles(p *Pact, s source) {
 	}
 	// What a ruling always asks must have an article to cite.
 	for _, c := range []Clause{InForce, Subjects, Markings, ThirdParty, Purpose, Channels, Duration} {
-		if !kept[c] {
+		if !kept[c] && len(s.Articles) > 0 && !r.unread("articles", "clauses") {
 			r.at(fmt.Sprintf("no article keeps the clause %q", c), "articles")
 		}
 	}

@@ -1,6 +1,7 @@
 package pact
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -109,6 +110,7 @@ var words = map[string][2]string{
 	"%d day":                                    {"%d일", "%d日"},
 	"%d month":                                  {"%d개월", "%d箇月"},
 	"%d year":                                   {"%d년", "%d年"},
+	"%d mistake":                                {"잘못 %d건", "誤り%d件"},
 	"yes":                                       {"예", "はい"},
 	"no":                                        {"아니오", "いいえ"},
 
@@ -256,7 +258,7 @@ func (t *tongue) say(word string, holes ...any) string {
 func (t *tongue) languages(codes []string) string {
 	var said []string
 	for _, c := range codes {
-		said = append(said, t.say(or(languages[c], c)))
+		said = append(said, t.say(cmp.Or(languages[c], c)))
 	}
 	return strings.Join(said, t.say(", "))
 }

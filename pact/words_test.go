@@ -18,7 +18,7 @@ func TestWords(t *testing.T) {
 	for _, name := range languages {
 		said[name] = true
 	}
-	for _, file := range []string{"show.go", "diff.go", "words.go", "course.go", "life.go"} {
+	for _, file := range []string{"show.go", "diff.go", "words.go", "course.go", "life.go", "text.go"} {
 		f, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 	"entente/product"
 	"entente/ruling"
 
-	"go.yaml.in/yaml/v3"
+	"go.yaml.in/yaml/v4"
 )
 
 // world draws cases.
@@ -46,6 +46,7 @@ var texts = sync.OnceValue(func() (all []*text) {
 			for range min(n, 1+w.IntN(6)) {
 				w.mutate(doc)
 			}
+			settle(doc)
 			x := read(doc)
 			if x == nil {
 				continue // a mutant that is no pact
@@ -65,6 +66,7 @@ var texts = sync.OnceValue(func() (all []*text) {
 				for range w.IntN(3) {
 					w.mutate(child)
 				}
+				settle(child)
 				if c := read(child); c != nil {
 					c.above = x
 					all = append(all, c)
@@ -168,6 +170,41 @@ func (w *world) some(all []any) []any {
 	return slices.Delete(slices.Clone(all), i, i+1)
 }
 
+// settle puts right what a parser refuses of terms that do not go together: what is
+// above the ceiling, and what would never apply.
+func settle(doc map[string]any) {
+	ranks := map[any]int{}
+	for _, r := range doc["markings"].([]any) {
+		ranks[r.(map[string]any)["term"]] = r.(map[string]any)["rank"].(int)
+	}
+	inside := func(m map[string]any, keys ...string) {
+		for _, key := range keys {
+			if ranks[m[key]] > ranks[doc["ceiling"]] {
+				m[key] = doc["ceiling"]
+			}
+		}
+	}
+	channels := doc["channels"].(map[string]any)
+	if doc["hub"] == nil {
+		delete(channels, "hub")
+	}
+	inside(channels, slices.Collect(maps.Keys(channels))...)
+	inside(doc, "clearance-from")
+	inside(doc["receipts"].(map[string]any), "from")
+	if copying, ok := doc["copying"].(map[string]any); ok {
+		if inside(copying, "consent-from"); copying["copies"] == "forbidden" {
+			delete(copying, "limit")
+		}
+	}
+	life := doc["life"].(map[string]any)
+	if years, _ := life["term-years"].(int); years == 0 {
+		delete(life, "anniversary")
+	}
+	if life["start"] == "signature" {
+		delete(life, "provisional")
+	}
+}
+
 // mutate changes one term of a text.
 func (w *world) mutate(doc map[string]any) {
 	rows := doc["markings"].([]any)
@@ -228,6 +265,7 @@ func (w *world) mutate(doc map[string]any) {
 	case 21:
 		hub, _ := doc["hub"].(map[string]any)
 		switch {
+		case len(doc["parties"].([]any)) < 3: // between two there is none
 		case hub == nil:
 			doc["topology"], doc["hub"] = "hub", map[string]any{"party": w.anyParty(doc), "reads": w.IntN(2) == 0}
 		case w.IntN(3) == 0:
@@ -237,9 +275,13 @@ func (w *world) mutate(doc map[string]any) {
 			hub["reads"], hub["party"] = w.IntN(2) == 0, w.anyParty(doc)
 		}
 	case 22:
-		audience := map[string]any{}
-		for _, r := range rows {
-			audience[r.(map[string]any)["term"].(string)] = oneOf(w, "recipients", "organisation", "clients", "community", "public")
+		audience, reach := map[string]any{}, []string{"public", "community", "clients", "organisation", "recipients"} // the higher, the fewer
+		for _, r := range slices.SortedFunc(slices.Values(rows), func(x, y any) int { return x.(map[string]any)["rank"].(int) - y.(map[string]any)["rank"].(int) }) {
+			term := r.(map[string]any)["term"].(string)
+			if _, ok := audience[term]; !ok {
+				reach = reach[w.IntN(len(reach)):]
+				audience[term] = reach[0]
+			}
 		}
 		if doc["third-party"] = map[string]any{"release": "audience", "audience": audience, "counts": []any{"court"}}; w.IntN(3) == 0 {
 			doc["third-party"] = map[string]any{"release": "consent"}

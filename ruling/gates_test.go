@@ -79,7 +79,7 @@ func TestVisit(t *testing.T) {
 			t.Errorf("%s: %s", what, r)
 		}
 	}
-	low := variant(t, "ceiling: SECRET\n", "ceiling: CONFIDENTIAL\n")
+	low := variant(t, "ceiling: SECRET\nchannels:\n  electronic: SECRET\n  courier: SECRET\n", "ceiling: CONFIDENTIAL\nchannels: {electronic: CONFIDENTIAL, courier: CONFIDENTIAL}\n")
 	f := ruling.VisitFacts{Pact: low, Life: l, Own: "JP", Visit: &product.Visit{Visit: act.Visit{Until: until}, By: "KR", Host: "JP"}, Mark: act.Mark{Party: "JP", Text: "極秘"}, Person: act.Person{Name: "officer", Offices: []act.Office{act.Signing}}, Now: now}
 	if ruling.Visit(&f).Allowed {
 		t.Error("a visit is approved above the pact's ceiling")

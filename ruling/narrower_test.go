@@ -165,8 +165,12 @@ var tightenings = map[string]tightening{
 		r["to"] = "2022-09-01"
 		return was == nil && kept(doc, string(pact.Accreditation))
 	}}},
-	"Floor":   {by: changes{moved("floor", true, lowest)}},
-	"Ceiling": {by: changes{moved("ceiling", false, lowest)}},
+	"Floor": {by: changes{moved("floor", true, lowest)}},
+	"Ceiling": {by: changes{func(w *world, doc map[string]any) bool {
+		done := moved("ceiling", false, lowest)(w, doc)
+		settle(doc) // no channel reaches above it
+		return done
+	}}},
 	"Channels": {by: changes{func(w *world, doc map[string]any) bool { // one less
 		all := doc["channels"].(map[string]any)
 		if len(all) < 2 {
