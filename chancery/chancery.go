@@ -217,7 +217,7 @@ func (r *Refused) Error() string { return "not entered: " + r.Ruling.String() }
 func (o *Office) Propose(ctx context.Context, text []byte, as string) (*pact.Pact, error) {
 	p, problems := pact.Parse(text)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("proposing a pact: the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text)
+		return nil, fmt.Errorf("proposing a pact: the text has %s, first in line %d: %s", pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text)
 	}
 	return p, o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		if _, _, ok, err := o.Catalogue.PactUnder(tx, p.ID, p.Text); err != nil || ok {

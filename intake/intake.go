@@ -211,7 +211,7 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 			return refuse([]act.Reason{{Article: "pact", Text: "the text is not of a pact of this name between us", Cure: "propose it to its parties, under its own name"}}), nil
 		}
 		if len(problems) > 0 {
-			return refuse([]act.Reason{{Article: "pact", Text: fmt.Sprintf("the text has %d mistakes; the first, in line %d: %s", len(problems), problems[0].Line, problems[0].Text), Cure: "mend the text and propose it again"}}), nil
+			return refuse([]act.Reason{{Article: "pact", Text: fmt.Sprintf("the text has %s, first in line %d: %s", pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text), Cure: "mend the text and propose it again"}}), nil
 		}
 	case act.Step:
 		if !a.Kind.Answered() {

@@ -32,6 +32,7 @@ import (
 	"entente/internal/files"
 	"entente/internal/sqlite"
 	"entente/ledger"
+	"entente/pact"
 	"entente/product"
 	"entente/reading"
 	"entente/release"
@@ -376,7 +377,7 @@ func readLaw(path string) (*house.Rules, error) {
 	}
 	r, problems := house.Parse(text)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("the house rules in %s have %d mistakes; the first: %s; see them all with 'entente house check'", path, len(problems), problems[0])
+		return nil, fmt.Errorf("the house rules in %s have %s, first: %s; see them all with 'entente house check'", path, pact.Mistakes(len(problems)), problems[0])
 	}
 	return r, nil
 }

@@ -268,7 +268,7 @@ var words = map[string][2]string{
 	"acts of kind %s concern their party's own house, and are not carried":             {"'%s' 행위는 당사자 내부의 사항으로서 전달되지 아니한다", "「%s」の行為は当事者の内部の事項であり、送付されない"},
 	"the text is not of a pact of this name between us":                                {"이 본문은 우리 사이의 이 명칭의 협정이 아니다", "この条文は、我々の間のこの名称の協定のものではない"},
 	"propose it to its parties, under its own name":                                    {"그 당사자에게 그 명칭으로 제안하십시오", "その当事者に、その名称により提案してください"},
-	"the text has %s mistakes; the first, in line %s: %s":                              {"본문에 잘못이 %s건 있다. 첫 번째는 %s행: %s", "条文に誤りが%s件ある。最初の誤りは%s行目: %s"},
+	"the text has %s, first in line %s: %s":                                            {"본문에 %s이 있다. 첫 번째는 %s행: %s", "条文に%sがある。最初は%s行目: %s"},
 	"mend the text and propose it again":                                               {"본문을 바로잡아 다시 제안하십시오", "条文を改めて再度提案してください"},
 	"this node does not know acts of kind %s, and it must be understood":               {"이 노드는 '%s' 행위를 알지 못하나 이는 반드시 해석되어야 한다", "このノードは「%s」の行為を知らないが、これは必ず解釈されなければならない"},
 	"agree on a version that both nodes know":                                          {"양쪽 노드가 아는 버전에 합의하십시오", "双方のノードが知る版について合意してください"},

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"entente/demo"
+	"entente/pact"
 )
 
 const canary = "canary-of-the-content-7c1d"
@@ -95,6 +96,7 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
+	shipped, _ := pact.Template("kr-jp-2016")
 
 	at := func(f func(d string) error) func(string) error { return f }
 	remove := func(name string) func(string) error {
@@ -197,13 +199,17 @@ func TestBadInput(t *testing.T) {
 
 		// Pacts, house rules.
 		{"a pact that is binary", write("p.yaml", "\x00\xff\xfe"), []string{"pact", "check", "p.yaml"}, 2, "p.yaml:"},
-		{"a pact that is empty", write("p.yaml", ""), []string{"pact", "check", "p.yaml"}, 2, "mistakes"},
-		{"a pact that is a bomb", write("p.yaml", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b]\n"), []string{"pact", "check", "p.yaml"}, 2, "mistakes"},
-		{"a pact that is deep", write("p.yaml", strings.Repeat("[", 100_000)), []string{"pact", "check", "p.yaml"}, 2, "mistakes"},
-		{"a pact that is long", write("p.yaml", strings.Repeat("# long\n", 400_000)), []string{"pact", "check", "p.yaml"}, 2, "mistakes"},
-		{"a pact to sign that is none", write("p.yaml", "pact: x\n"), with("pact", "sign", "kr-jp-2016", "--text", "p.yaml"), 1, "mistakes"},
-		{"a pact that nobody knows", nil, with("pact", "show", "x"), 2, "shipped are"},
-		{"house rules that are none", write("h.cedar", strings.Repeat("(", 100_000)), []string{"house", "check", "h.cedar"}, 2, "mistakes"},
+		{"a pact that is empty", write("p.yaml", ""), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
+		{"a pact that is a bomb", write("p.yaml", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b]\n"), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
+		{"a pact that is deep", write("p.yaml", strings.Repeat("[", 100_000)), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
+		{"a pact that is long", write("p.yaml", strings.Repeat("# long\n", 400_000)), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
+		{"a pact to sign that is none", write("p.yaml", "pact: x\n"), with("pact", "sign", "kr-jp-2016", "--text", "p.yaml"), 1, "mistake"},
+		{"a pact that lacks quotation marks", write("p.yaml", strings.Replace(string(shipped), "binding: treaty", "binding: treaty: yes", 1)), []string{"pact", "check", "p.yaml"}, 2, "p.yaml:12:16: a value that holds a colon stands in quotation marks\n"},
+		{"a pact with one mistake", write("p.yaml", strings.Replace(string(shipped), "binding: treaty", "binding: treaty: yes", 1)), []string{"pact", "check", "p.yaml"}, 2, "the text has 1 mistake\n"},
+		{"a pact that nobody knows", nil, with("pact", "show", "x"), 2, "none of the shipped pacts"},
+		{"a text that nobody knows", nil, []string{"--dir", "nowhere", "pact", "check", "x.yaml"}, 2, "none of the shipped pacts"},
+		{"a pact to compare that has mistakes", write("p.yaml", "pact: x\n"), []string{"pact", "diff", "kr-jp-2016", "p.yaml"}, 2, "entente pact check p.yaml"},
+		{"house rules that are none", write("h.cedar", strings.Repeat("(", 100_000)), []string{"house", "check", "h.cedar"}, 2, "mistake"},
 
 		// Partners.
 		{"a partner that is not there", nil, with("pact", "sign", "kr-jp-2016", "--with", "127.0.0.1:1", "--code", "0000 0000 0000 0000 0000 0000"), 2, "start the partner's node"},

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+
+	"entente/pact"
 
 	"github.com/alecthomas/kong"
 )
@@ -27,17 +30,29 @@ func (c *completeCmd) Run(a *app) error {
 	return a.answer(map[string]string{"script": b.String()}, func(w io.Writer) { _, _ = io.WriteString(w, b.String()) })
 }
 
-// offers are what may follow a command: its own commands, and its flags and ours.
+// offers are what may follow a command: its own commands, the pacts that we ship, and
+// its flags and ours.
 func offers(n *kong.Node) (words []string) {
 	for _, s := range n.Children {
 		words = append(words, s.Name)
 	}
+	words = append(words, shipped(n)...)
 	for _, group := range n.AllFlags(true) {
 		for _, f := range group {
 			words = append(words, "--"+f.Name)
 		}
 	}
 	return words
+}
+
+// shipped names the pacts that we ship, where a command takes one.
+func shipped(n *kong.Node) (names []string) {
+	if slices.ContainsFunc(n.Positional, func(p *kong.Positional) bool { return p.Tag.Has("pact") }) {
+		for _, id := range pact.Templates() {
+			names = append(names, string(id))
+		}
+	}
+	return names
 }
 
 // each calls f with every command and the words that lead to it.
@@ -78,6 +93,9 @@ func fish(w io.Writer, top *kong.Node) {
 		}
 		for _, s := range n.Children {
 			fmt.Fprintf(w, "complete -c entente -f -n %q -a %s -d %q\n", seen+"; and not __fish_seen_subcommand_from "+strings.Join(names, " "), s.Name, s.Help)
+		}
+		if names := shipped(n); names != nil {
+			fmt.Fprintf(w, "complete -c entente -n %q -a %q\n", seen, strings.Join(names, " "))
 		}
 		for _, f := range n.Flags {
 			if !f.Hidden {

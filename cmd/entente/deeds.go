@@ -8,6 +8,7 @@ import (
 	"entente/act"
 	"entente/desk"
 	"entente/house"
+	"entente/pact"
 	"entente/reading"
 	"entente/ruling"
 )
@@ -158,7 +159,7 @@ func (c *houseCheck) Run(a *app) error {
 	}); err != nil || len(problems) == 0 {
 		return err
 	}
-	return &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("the rules have %d mistakes", len(problems))}
+	return &desk.Problem{Kind: "invalid", Text: "the rules have " + pact.Mistakes(len(problems))}
 }
 
 type houseSchema struct{}

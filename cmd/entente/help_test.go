@@ -71,9 +71,13 @@ func TestComplete(t *testing.T) {
 		{"bash", `COMP_WORDS=(entente --dir x pact si); COMP_CWORD=4; _entente; echo "${COMPREPLY[@]}"`, "sign"},
 		{"bash", `COMP_WORDS=(entente pact sign --co); COMP_CWORD=3; _entente; echo "${COMPREPLY[@]}"`, "--code"},
 		{"bash", `COMP_WORDS=(entente le); COMP_CWORD=1; _entente; echo "${COMPREPLY[@]}"`, "lend ledger"},
+		{"bash", `COMP_WORDS=(entente pact check kr-jp-2); COMP_CWORD=3; _entente; echo "${COMPREPLY[@]}"`, "kr-jp-2016"},
+		{"bash", `COMP_WORDS=(entente pact diff kr-jp-2016 us); COMP_CWORD=4; _entente; echo "${COMPREPLY[@]}"`, "us-jp-2007"},
+		{"bash", `COMP_WORDS=(entente pact show eu); COMP_CWORD=3; _entente; echo "${COMPREPLY[@]}"`, "eu-uk-2021"},
 		{"zsh", `COMP_WORDS=(entente pact si); COMP_CWORD=2; which _entente >/dev/null && echo defined`, "defined"},
 		{"fish", `complete -C 'entente pact si'`, "sign"},
 		{"fish", `complete -C 'entente pact sign --co'`, "--code"},
+		{"fish", `complete -C 'entente pact check kr-jp-2'`, "kr-jp-2016"},
 		{"fish", `complete -C 'entente le'`, "ledger"},
 	} {
 		var script bytes.Buffer

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,7 +26,7 @@ type pactCmd struct {
 }
 
 type pactDraft struct {
-	Pact string `arg:"" help:"Name of the pact."`
+	Pact string `arg:"" pact:"" help:"Name of the pact."`
 }
 
 // Run prints the draft.
@@ -40,12 +41,12 @@ func (c *pactDraft) Run(a *app) error {
 }
 
 type pactCheck struct {
-	File string `arg:"" help:"The text." type:"existingfile"`
+	Pact string `arg:"" pact:"" help:"Name of a pact, shipped or ours, or a file."`
 }
 
 // Run checks a text.
 func (c *pactCheck) Run(a *app) error {
-	text, err := readText(c.File)
+	text, err := a.text(c.Pact)
 	if err != nil {
 		return err
 	}
@@ -55,12 +56,12 @@ func (c *pactCheck) Run(a *app) error {
 	}
 	if err := a.answer(problems, func(w io.Writer) {
 		for _, q := range problems {
-			fmt.Fprintf(w, "%s:%s\n", c.File, q)
+			fmt.Fprintf(w, "%s:%s\n", c.Pact, q)
 		}
 	}); err != nil {
 		return err
 	}
-	return &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("the text has %d mistakes", len(problems))}
+	return &desk.Problem{Kind: "invalid", Text: "the text has " + pact.Mistakes(len(problems))}
 }
 
 func readText(name string) ([]byte, error) {
@@ -77,7 +78,7 @@ func readText(name string) ([]byte, error) {
 }
 
 type pactShow struct {
-	Pact string `arg:"" help:"Name of a pact, or a file."`
+	Pact string `arg:"" pact:"" help:"Name of a pact, shipped or ours, or a file."`
 	Lang string `help:"en, ko or ja." enum:"en,ko,ja" default:"en"`
 }
 
@@ -90,43 +91,56 @@ func (c *pactShow) Run(a *app) error {
 	return a.answer(p, func(w io.Writer) { fmt.Fprint(w, p.Show(c.Lang)) })
 }
 
-// pact reads a text: a file, one of ours, or a shipped one.
+// pact reads a pact by its name, or from a file.
 func (a *app) pact(name string) (*pact.Pact, error) {
-	text, ok := []byte(nil), false
-	if _, err := os.Stat(name); err == nil {
-		if text, err = readText(name); err != nil {
-			return nil, err
-		}
-	} else if text, ok = pact.Template(act.PactID(name)); !ok {
-		err := a.client(func(d *desk.Client) error {
-			var all []desk.PactView
-			if err := d.Get(a.ctx, desk.Path("/v1/pacts", "id", name), &all); err != nil {
-				return err
-			}
-			for _, p := range all {
-				if p.Source != "" {
-					text = []byte(p.Source)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if text == nil {
-			return nil, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("%s is no file, no pact of ours and none that is shipped; shipped are %v", name, pact.Templates())}
-		}
+	text, err := a.text(name)
+	if err != nil {
+		return nil, err
 	}
 	p, problems := pact.Parse(text)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("reading the pact: %s", problems[0])
+		return nil, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("the text has %s, first in line %d: %s; see them all with 'entente pact check %s'", pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text, name)}
 	}
 	return p, nil
 }
 
+// text is that of a file, of a shipped pact or of one of ours, which is asked for last:
+// the first two need no node.
+func (a *app) text(name string) ([]byte, error) {
+	if _, err := os.Stat(name); err == nil {
+		return readText(name)
+	}
+	text, ok := pact.Template(act.PactID(name))
+	if ok {
+		return text, nil
+	}
+	none := fmt.Sprintf("%s is no file and none of the shipped pacts %v", name, pact.Templates())
+	err := a.client(func(d *desk.Client) error {
+		var all []desk.PactView
+		if err := d.Get(a.ctx, desk.Path("/v1/pacts", "id", name), &all); err != nil {
+			return err
+		}
+		for _, p := range all {
+			if p.Source != "" {
+				text = []byte(p.Source)
+			}
+		}
+		return nil
+	})
+	if p := new(desk.Problem); errors.As(err, &p) {
+		all := *p
+		all.Text = none + "; looking among ours: " + p.Text
+		return nil, &all
+	}
+	if err == nil && text == nil {
+		return nil, &desk.Problem{Kind: "invalid", Text: none + ", nor one of ours"}
+	}
+	return text, err
+}
+
 type pactDiff struct {
-	Old string `arg:"" help:"Name of a pact, or a file."`
-	New string `arg:"" help:"Name of a pact, or a file."`
+	Old string `arg:"" pact:"" help:"Name of a pact, shipped or ours, or a file."`
+	New string `arg:"" pact:"" help:"Name of a pact, shipped or ours, or a file."`
 }
 
 // Run says what changes for whom.
@@ -203,7 +217,7 @@ func pactLine(w io.Writer, p desk.PactView) {
 }
 
 type pactSign struct {
-	Pact   string `arg:"" help:"Name of a shipped pact."`
+	Pact   string `arg:"" pact:"" help:"Name of a shipped pact."`
 	With   string `help:"Where the partner answers: HOST:PORT. Not needed when it calls us."`
 	Code   string `help:"The partner's code, as its officer read it out."`
 	As     string `help:"Who signs." default:"officer"`

@@ -91,7 +91,7 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the script does not run %q", want)
 		}
 	}
-	if n != 8 {
-		t.Errorf("the walk has %d commands, and promises four a side", n)
+	if n != 11 {
+		t.Errorf("the walk has %d commands, and promises four a side and three with texts", n)
 	}
 }
