@@ -378,7 +378,7 @@ type Release struct {
 }
 
 func (r Release) check() error {
-	if err := r.Manifest.check(); err != nil {
+	if err := r.Manifest.Check(); err != nil {
 		return err
 	}
 	return malformed("release", r.Seal.Size >= 0, r.Seal.Plain >= 0, len(r.Basis) <= MaxList, len(r.Consents) <= MaxList, line(r.Drafter))
@@ -418,7 +418,8 @@ type Manifest struct {
 	Lineage    []Lineage `json:"lineage,omitempty"`
 }
 
-func (m Manifest) check() error {
+// Check reports whether m is within the bounds of an act.
+func (m Manifest) Check() error {
 	if err := m.Number.Check(); err != nil {
 		return err
 	}
@@ -498,10 +499,13 @@ type Opening struct {
 
 // Denial enters what was asked for and not done.
 type Denial struct {
-	Number  Number   `json:"number,omitempty"`
-	Person  string   `json:"person"`
-	Purpose string   `json:"purpose,omitempty"`
-	Because []Reason `json:"because"`
+	Number   Number    `json:"number,omitempty"`
+	Person   string    `json:"person"`
+	Purpose  string    `json:"purpose,omitempty"`
+	Deed     string    `json:"deed,omitempty"`     // with a product; absent: to read it
+	Manifest *Manifest `json:"manifest,omitempty"` // of a release, as it was drafted, where it can be written
+	Mandate  *Digest   `json:"mandate,omitempty"`  // that the release was to go under
+	Because  []Reason  `json:"because"`
 }
 
 // Reason is one ground of a ruling, in words.

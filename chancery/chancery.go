@@ -247,7 +247,7 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 			return err
 		}
 		f := ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: at}
-		if f.Above, err = o.above(tx, p); err != nil {
+		if f.Above, err = o.above(tx, p, at); err != nil {
 			return err
 		}
 		r := ruling.Pact(f)
@@ -265,17 +265,53 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 // where the step does not fit it, the newest that it fits, such as an amendment
 // that waits to be notified (R57). Where it fits none, the one that rules says why.
 func (o *Office) Fits(tx *ledger.Tx, k act.Kind, id act.PactID, as string) (act.Sum, bool, error) {
-	_, rules, ok, err := o.Catalogue.Pact(tx, id, o.Now())
-	if err != nil || !ok {
-		return act.Sum{}, false, err
-	}
 	person, _, err := o.Catalogue.Person(tx, as)
 	if err != nil {
 		return act.Sum{}, false, err
 	}
+	f, _, err := o.fits(tx, k, id, person, o.Now())
+	if err != nil || f.Pact == nil {
+		return act.Sum{}, false, err
+	}
+	return f.Pact.Text, true, nil
+}
+
+// Explain rules on a step in the life of the pact called id, by the state in tx as of a
+// moment, and changes nothing: past, present or hypothetical. It names what the ruling
+// was asked on. as takes the step; nobody: whoever may sign.
+func (o *Office) Explain(tx *ledger.Tx, k act.Kind, id act.PactID, as string, now time.Time) (ruling.Ruling, catalogue.Basis, error) {
+	b := catalogue.Basis{Person: as}
+	person, _, err := o.Catalogue.Person(tx, as)
+	if err != nil {
+		return ruling.Ruling{}, b, err
+	}
+	if as == "" {
+		person.Offices = []act.Office{act.Signing}
+	}
+	at, err := o.Catalogue.Moment(tx, now)
+	if err != nil {
+		return ruling.Ruling{}, b, err
+	}
+	f, r, err := o.fits(tx, k, id, person, at)
+	if err != nil || f.Pact == nil {
+		return r, b, err
+	}
+	b.Pact, b.Text, b.Life, b.Above = id, f.Pact.Text, true, map[act.PactID]act.Sum{}
+	for _, p := range f.Above {
+		b.Above[p.ID] = p.Text
+	}
+	return r, b, nil
+}
+
+// fits rules on a step under the text that it is meant for.
+func (o *Office) fits(tx *ledger.Tx, k act.Kind, id act.PactID, person act.Person, at time.Time) (on ruling.PactFacts, r ruling.Ruling, err error) {
+	_, rules, ok, err := o.Catalogue.Pact(tx, id, at)
+	if err != nil || !ok {
+		return on, ruling.Pact(on), err
+	}
 	all, err := o.Catalogue.Pacts(tx)
 	if err != nil {
-		return act.Sum{}, false, err
+		return on, r, err
 	}
 	slices.SortFunc(all, func(a, b catalogue.Row) int { return cmp.Compare(b.Entered, a.Entered) })
 	for _, row := range append([]catalogue.Row{rules}, all...) {
@@ -284,27 +320,31 @@ func (o *Office) Fits(tx *ledger.Tx, k act.Kind, id act.PactID, as string) (act.
 		}
 		p, _, _, err := o.Catalogue.PactUnder(tx, id, row.Text)
 		if err != nil {
-			return act.Sum{}, false, err
+			return on, r, err
 		}
-		above, err := o.above(tx, p)
-		if err != nil {
-			return act.Sum{}, false, err
+		f := ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: at}
+		if f.Above, err = o.above(tx, p, at); err != nil {
+			return on, r, err
 		}
-		if ruling.Pact(ruling.PactFacts{Pact: p, Life: row.Life, Own: o.Card.Party, Step: k, Person: person, Now: o.Now(), Above: above}).Allowed {
-			return row.Text, true, nil
+		now := ruling.Pact(f)
+		if on.Pact == nil || now.Allowed {
+			on, r = f, now
+		}
+		if now.Allowed {
+			break
 		}
 	}
-	return rules.Text, true, nil
+	return on, r, nil
 }
 
 // above reads the pacts that an arrangement implements, where they are in force (R12).
-func (o *Office) above(tx *ledger.Tx, p *pact.Pact) (all []*pact.Pact, err error) {
+func (o *Office) above(tx *ledger.Tx, p *pact.Pact, at time.Time) (all []*pact.Pact, err error) {
 	for _, id := range p.Relation.Implements {
-		q, row, ok, err := o.Catalogue.Pact(tx, id, o.Now())
+		q, row, ok, err := o.Catalogue.Pact(tx, id, at)
 		if err != nil {
 			return nil, err
 		}
-		if ok && q.Phase(row.Life, o.Now()).Transfers() {
+		if ok && q.Phase(row.Life, at).Transfers() {
 			all = append(all, q)
 		}
 	}

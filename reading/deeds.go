@@ -106,7 +106,7 @@ func (r *Room) Do(ctx context.Context, n act.Number, d Deed) (ruling.Ruling, err
 			return err
 		}
 		if rule = now; !rule.Allowed {
-			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: d.As, Purpose: f.Purpose, Because: rule.Because}, "", f.Custody)
+			return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: d.As, Purpose: f.Purpose, Deed: d.Deed, Because: rule.Because}, "", f.Custody)
 		}
 		var s act.Act
 		switch d.Deed {

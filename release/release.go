@@ -78,7 +78,10 @@ type Slip struct {
 }
 
 // Refused is a release that the ruling refused. It is entered as a denial.
-type Refused struct{ Ruling ruling.Ruling }
+type Refused struct {
+	Ruling ruling.Ruling
+	Number act.Number // that was drawn for it: 'entente why' explains it again
+}
 
 // Error implements error.
 func (r *Refused) Error() string { return "not released: " + r.Ruling.String() }
@@ -315,7 +318,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 			return err
 		}
 		if !now.ruling.Allowed {
-			return &Refused{now.ruling}
+			return &Refused{now.ruling, n}
 		}
 		slip.Ruling = now.ruling
 		if err := tx.Put(row.table, sealed.Vault[:], row.bytes); err != nil {
@@ -324,7 +327,7 @@ func (o *Office) Release(ctx context.Context, d Draft, content io.Reader) (Slip,
 		slip.Entry, err = o.enter(ctx, tx, kind, d.As, c.manifest, act.Release{Manifest: c.manifest, Seal: sealed, Text: now.row.Text, Basis: basis(now.ruling), Mandate: d.Mandate, Consents: now.spends})
 		return err
 	})
-	return slip, o.denied(ctx, d.As, n, d.Purpose, err)
+	return slip, o.denied(ctx, d.As, &c.manifest, d.Mandate, err)
 }
 
 // first rules before the content is read, and draws the number.
@@ -337,11 +340,11 @@ func (o *Office) first(ctx context.Context, d Draft) (n act.Number, c considered
 			return err
 		}
 		if !c.ruling.Allowed {
-			return &Refused{c.ruling}
+			return &Refused{c.ruling, n}
 		}
 		return nil
 	})
-	return n, c, o.denied(ctx, d.As, n, d.Purpose, err)
+	return n, c, o.denied(ctx, d.As, &c.manifest, d.Mandate, err)
 }
 
 // beside is what the ledger's rows keep of sealed content, written with its act:
@@ -422,16 +425,23 @@ func (o *Office) enter(ctx context.Context, tx *ledger.Tx, k act.Kind, by string
 	return e.Index, err
 }
 
-// denied enters a refusal, and hands it on.
-func (o *Office) denied(ctx context.Context, by string, n act.Number, purpose string, err error) error {
+// denied enters a refusal with what was refused, and hands it on.
+func (o *Office) denied(ctx context.Context, by string, m *act.Manifest, mandate *act.Digest, err error) error {
 	var r *Refused
 	if !errors.As(err, &r) {
 		return err
 	}
+	b := act.Denial{Number: m.Number, Person: by, Purpose: m.Purpose, Because: r.Ruling.Because}
+	if m.Check() == nil { // a draft may be refused for what no act can say
+		b.Manifest, b.Mandate = m, mandate
+	}
 	enter := o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
-		s, err := o.Catalogue.Statement(tx, o.Now(), act.ReleaseDenied, act.Denial{Number: n, Person: by, Purpose: purpose, Because: r.Ruling.Because})
+		s, err := o.Catalogue.Statement(tx, o.Now(), act.ReleaseDenied, b)
 		if err != nil {
 			return err
+		}
+		if m.Pact.Check() == nil {
+			s.Pact = m.Pact
 		}
 		_, err = o.Catalogue.Enter(tx, s, nil)
 		return err
@@ -443,14 +453,13 @@ func (o *Office) denied(ctx context.Context, by string, n act.Number, purpose st
 // the one who drafted it.
 func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, error) {
 	slip := Slip{Number: n}
-	var purpose string
+	var m act.Manifest
 	err := o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		cu, ok, err := o.Catalogue.Product(tx, n)
 		if err != nil || !ok || cu.Asked == nil {
 			return errors.Join(err, fmt.Errorf("approving %s: no draft with this number waits", n))
 		}
-		m := cu.Manifest
-		purpose = m.Purpose
+		m = cu.Manifest
 		drafter, _, _ := strings.Cut(cu.Asked.By, "@")
 		d := DraftOf(&m, drafter, nil)
 		c, err := o.consider(tx, d, n, as, o.Now())
@@ -458,13 +467,13 @@ func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, er
 			return err
 		}
 		if slip.Ruling = c.ruling; !c.ruling.Allowed {
-			return &Refused{c.ruling}
+			return &Refused{c.ruling, n}
 		}
 		slip.To, slip.Sealed = m.Recipients, cu.Seal.Size
 		slip.Entry, err = o.enter(ctx, tx, act.ProductReleased, as, m, act.Release{Manifest: m, Seal: cu.Seal, Text: c.row.Text, Consents: c.spends, Drafter: cu.Asked.By, Basis: basis(c.ruling)})
 		return err
 	})
-	return slip, o.denied(ctx, as, n, purpose, err)
+	return slip, o.denied(ctx, as, &m, nil, err)
 }
 
 func basis(r ruling.Ruling) []string {

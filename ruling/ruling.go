@@ -223,7 +223,7 @@ func cureOf(p pact.Phase) string {
 func approved(all []product.Consent, o act.Party, deed string, to act.Party, purpose string, now time.Time, n act.Number) bool {
 	for i := range all {
 		c := &all[i]
-		if c.Number == n && c.By == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && !c.Withdrawn && c.Used < c.Uses && !now.Before(c.Given.Time) && now.Before(c.Until.Time) {
+		if c.Number == n && c.By == o && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && lapsed(c.Given, c.Until, c.Withdrawn, c.Used >= c.Uses, now) == "" {
 			return true
 		}
 	}
@@ -271,7 +271,7 @@ func Spends(own act.Party, all []product.Consent, deed string, to []act.Party, p
 func covers(d *product.Mandate, p *pact.Pact, m *act.Manifest, rank int, now time.Time) bool {
 	most, ok := p.Table.Rank(d.Mark, m.Made.Time)
 	return ok && rank <= most && d.Pact == m.Pact && d.Kind == m.Kind && d.Subject == m.Subject && d.Purpose == m.Purpose &&
-		!d.Withdrawn && !now.Before(d.Given.Time) && now.Before(d.Until.Time)
+		lapsed(d.Given, d.Until, d.Withdrawn, false, now) == ""
 }
 
 // MandateFacts are what giving a mandate is ruled on.
@@ -442,7 +442,7 @@ func (g *gates) accredited(all []product.Accreditation, channel string, rank int
 		if a.Channel != channel || !known {
 			continue
 		}
-		if wanted = true; rank <= most && !now.Before(a.Given.Time) && now.Before(a.Until.Time) {
+		if wanted = true; rank <= most && lapsed(a.Given, a.Until, false, false, now) == "" {
 			return
 		}
 	}
@@ -461,7 +461,7 @@ func (g *gates) assured(f *ReleaseFacts, rank int) {
 	for _, to := range m.Recipients {
 		ok := slices.ContainsFunc(f.Assured, func(a product.Assurance) bool {
 			most, known := g.p.Table.Rank(a.Mark, f.Now)
-			return a.By == to && a.Mark.Party == to && known && rank <= most && !f.Now.Before(a.Given.Time) && f.Now.Before(a.Until.Time)
+			return a.By == to && a.Mark.Party == to && known && rank <= most && lapsed(a.Given, a.Until, false, false, f.Now) == ""
 		})
 		if !ok {
 			g.shut(pact.Assurance, "have "+string(to)+" assure clearance and need to know: 'entente assure'", "no assurance of ", string(to), " covers this disclosure")
@@ -828,10 +828,7 @@ func (g *gates) shows(f *DoFacts, rank int) {
 		most, known = f.Pact.Table.Rank(*v.Approved, f.Now)
 	}
 	switch {
-	case v.Approved == nil:
-		g.shut(pact.Visiting, "the host approves it: 'entente visit approve'", "the host has not approved the visit")
-	case v.Ended != nil && !f.Now.Before(v.Ended.Time), f.Now.Before(v.From.Time), !f.Now.Before(v.Until.Time):
-		g.shut(pact.Visiting, "ask for another visit", "the visit has ended, or has not begun")
+	case !g.open(v, f.Now):
 	case !slices.Contains(v.Visitors, f.Visitor):
 		g.shut(pact.Visiting, "ask for a visit that names the visitor", "the visit does not name this visitor")
 	case !known || rank > most:

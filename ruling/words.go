@@ -229,6 +229,16 @@ var words = map[string][2]string{
 	"ask its originators":                                               {"각 제공당사자에 요청하십시오", "各提供締約国に求めてください"},
 	"approve up to a mark of our own scheme, within the pact's ceiling": {"협정의 최고 등급 내에서 우리 측 표시까지 승인하십시오", "協定の最高の区分の範囲内で、我が方の表示までを承認してください"},
 
+	// What was given, and may have ended.
+	"it was withdrawn":                            {"철회되었다", "撤回された"},
+	"it is used up":                               {"허용된 횟수만큼 이미 사용되었다", "認められた回数が既に使用されている"},
+	"it is not given yet":                         {"아직 부여되지 아니하였다", "いまだ与えられていない"},
+	"it has expired":                              {"기한이 지났다", "期限を経過している"},
+	"the person has left":                         {"해당 인원은 직을 떠났다", "その者は離職している"},
+	"clearance and needs have ended":              {"비밀취급 인가와 알 필요의 기한이 지났다", "適格性及び知る必要の期限が経過している"},
+	"enrol the person anew: 'entente person add'": {"해당 인원을 새로 등록하십시오: 'entente person add'", "その者を改めて登録してください: 'entente person add'"},
+	"a later act states it anew":                  {"나중의 행위가 이를 새로 정하였다", "後の行為がこれを改めて定めている"},
+
 	// A pact's life.
 	"we are no party to the pact":                                                     {"우리는 협정의 당사자가 아니다", "我が方は協定の当事者ではない"},
 	"the person holds no office to sign":                                              {"해당 인원은 서명의 직무를 맡고 있지 아니하다", "その者は署名の職務を有していない"},

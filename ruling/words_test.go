@@ -165,7 +165,7 @@ func spoken(t *testing.T) map[string]bool {
 			return true
 		})
 	}
-	for _, f := range []string{"DurationArticle"} {
+	for _, f := range []string{"DurationArticle", "lapsed"} {
 		s.returns(f)
 	}
 	return s.said
