@@ -59,10 +59,8 @@ func (c *Catalogue) made(tx *ledger.Tx, b Basis, e ledger.Entry) bool {
 	if above, is := b.Above[a.Pact]; is {
 		text, life = above, true
 	}
-	for _, d := range spent(a) {
-		if slices.Contains(b.Acts, d) {
-			return true
-		}
+	if slices.Contains(b.Acts, e.Digest) || slices.ContainsFunc(spent(a), func(d act.Digest) bool { return slices.Contains(b.Acts, d) }) {
+		return true
 	}
 	switch x := a.Body.(type) {
 	case act.Person:
@@ -90,8 +88,6 @@ func (c *Catalogue) made(tx *ledger.Tx, b Basis, e ledger.Entry) bool {
 		return ours && here(x.Number)
 	case act.Copy:
 		return ours && b.Copies && here(x.Number)
-	case act.Consent, act.Mandate, act.Visit:
-		return slices.Contains(b.Acts, e.Digest)
 	case act.Withdrawal:
 		return slices.Contains(b.Acts, x.Act)
 	case act.Approval:

@@ -78,7 +78,7 @@ func problem(err error) (*Problem, int) {
 	case errors.As(err, &p):
 		return p, http.StatusBadRequest
 	case errors.As(err, &r):
-		return &Problem{Kind: "refused", Text: err.Error(), Because: r.Ruling.Because}, http.StatusForbidden
+		return &Problem{Kind: "refused", Text: err.Error(), Because: r.Ruling.Because, Hint: "'entente why " + string(r.Number) + "' explains it again, with the acts that it rests on"}, http.StatusForbidden
 	case errors.As(err, &d):
 		return &Problem{Kind: "refused", Text: err.Error(), Because: d.Ruling.Because}, http.StatusForbidden
 	case errors.As(err, &c):
@@ -347,7 +347,7 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 		} else if behind {
 			v.Behind = &last
 		}
-		if v.Pacts, err = s.pactViews(tx); err != nil {
+		if v.Pacts, err = s.pactViews(tx, s.Now(), "en"); err != nil {
 			return err
 		}
 		if v.Relayed, err = s.Carriage.Post.Relayed(tx); err != nil {
@@ -395,7 +395,7 @@ func (s *Server) count(tx *ledger.Tx, v *StatusView) error {
 func (s *Server) pacts(r *http.Request) (any, error) {
 	var all []PactView
 	err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) (err error) {
-		all, err = s.pactViews(tx)
+		all, err = s.pactViews(tx, s.Now(), "en")
 		if id := r.FormValue("id"); err == nil && id != "" {
 			for i := range all {
 				if string(all[i].ID) == id {
@@ -595,7 +595,7 @@ func (s *Server) meet(r *http.Request, a PactAsk) (act.Card, bool, error) {
 
 func (s *Server) pactView(r *http.Request, id act.PactID, text act.Sum) (v PactView, err error) {
 	err = s.Ledger.View(r.Context(), func(tx *ledger.Tx) error {
-		all, err := s.pactViews(tx)
+		all, err := s.pactViews(tx, s.Now(), "en")
 		for _, p := range all {
 			if p.ID == id && p.Text == text {
 				v = p
@@ -685,7 +685,7 @@ func (s *Server) preview(r *http.Request) (any, error) {
 	if err := read(r, &d); err != nil {
 		return nil, err
 	}
-	return s.rule(r, d)
+	return s.rule(r.Context(), d, "")
 }
 
 // release reads a form of two parts: the draft, then the content, which is
@@ -809,7 +809,7 @@ func (s *Server) entries(r *http.Request) (any, error) {
 				v.Next = e.Index
 				break
 			}
-			v.Entries = append(v.Entries, EntryView{e.Index, e.Act, e.Digest.String()})
+			v.Entries = append(v.Entries, entryView(e))
 		}
 		return nil
 	})

@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"html/template"
 	"slices"
 	"strings"
@@ -64,7 +65,7 @@ func (v *PactView) Reads() string {
 // soon writes a moment as people read it, in the pact's zone.
 func soon(p *pact.Pact, t time.Time) string { return t.In(p.Zone).Format("2006-01-02 15:04 -07:00") }
 
-func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
+func (s *Server) pactViews(tx *ledger.Tx, now time.Time, lang string) ([]PactView, error) {
 	rows, err := s.Catalogue.Pacts(tx)
 	if err != nil {
 		return nil, err
@@ -75,11 +76,11 @@ func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
 		if err != nil || !ok {
 			return nil, err
 		}
-		v := s.pactStands(p, row)
-		if old, err := s.amended(tx, p, row); err != nil {
+		v := pactStands(p, row, now, lang)
+		if old, err := s.amended(tx, p, row, now); err != nil {
 			return nil, err
 		} else if old {
-			v = PactView{ID: v.ID, Title: v.Title, Version: v.Version, Text: v.Text, By: v.By, Phase: amended, Stands: amended, Next: keepsTerms}
+			v = PactView{ID: v.ID, Title: v.Title, Version: v.Version, Text: v.Text, By: v.By, Phase: amended, Stands: amended, Next: say(lang)("keepsterms")}
 		}
 		all = append(all, v)
 	}
@@ -87,21 +88,17 @@ func (s *Server) pactViews(tx *ledger.Tx) ([]PactView, error) {
 	return all, nil
 }
 
-// What is said of a text that another one amended.
-const (
-	amended    = "amended"
-	keepsTerms = "what was shared under it keeps its terms"
-)
+// amended is said of a text that another one amended.
+const amended = "amended"
 
 // amended reports whether another text of the same pact rules new transfers.
-func (s *Server) amended(tx *ledger.Tx, p *pact.Pact, row catalogue.Row) (bool, error) {
-	_, now, _, err := s.Catalogue.Pact(tx, row.ID, s.Now())
-	return now.Text != row.Text && p.Phase(row.Life, s.Now()).Transfers(), err
+func (s *Server) amended(tx *ledger.Tx, p *pact.Pact, row catalogue.Row, at time.Time) (bool, error) {
+	_, now, _, err := s.Catalogue.Pact(tx, row.ID, at)
+	return now.Text != row.Text && p.Phase(row.Life, at).Transfers(), err
 }
 
 // pactStands says where a pact stands, and what is next.
-func (s *Server) pactStands(p *pact.Pact, row catalogue.Row) PactView {
-	now := s.Now()
+func pactStands(p *pact.Pact, row catalogue.Row, now time.Time, lang string) PactView {
 	v := PactView{ID: row.ID, Title: p.Title, Version: p.Version, Phase: string(p.Phase(row.Life, now)), Text: row.Text, By: row.By,
 		Stands: string(p.Stands(row.Life, now)), Disputed: p.Disputed(row.Life, now)}
 	for i := range p.Parties {
@@ -114,16 +111,16 @@ func (s *Server) pactStands(p *pact.Pact, row catalogue.Row) PactView {
 		v.Readings = append(v.Readings, r)
 	}
 	if r, due := p.Reminder(row.Life, now); due {
-		v.Reminder = &ReminderView{r, r.In(p, "en")}
+		v.Reminder = &ReminderView{r, r.In(p, lang)}
 	}
 	due := p.Due(row.Life, now)
-	v.Next = due.What
+	v.Next = due.In(lang)
 	if len(due.Who) > 0 {
 		who := make([]string, len(due.Who))
 		for i, q := range due.Who {
 			who[i] = string(q)
 		}
-		v.Next += " by " + strings.Join(who, ", ")
+		v.Next = fmt.Sprintf(say(lang)("dueby"), v.Next, strings.Join(who, ", "))
 	}
 	if !due.At.IsZero() {
 		at := act.MomentOf(due.At)
@@ -219,8 +216,8 @@ func (v *visit) partyNames(p *pact.Pact, all []act.Party) string {
 // lifeOf reads a pact under one text for a page.
 func (s *Server) lifeOf(tx *ledger.Tx, v *visit, p *pact.Pact, row catalogue.Row) (l lifeView, err error) {
 	now, lang := s.Now(), v.p.Lang
-	l = lifeView{PactView: s.pactStands(p, row), Name: p.Title.In(lang)}
-	if l.Amended, err = s.amended(tx, p, row); err != nil {
+	l = lifeView{PactView: pactStands(p, row, now, lang), Name: p.Title.In(lang)}
+	if l.Amended, err = s.amended(tx, p, row, now); err != nil {
 		return l, err
 	}
 	l.State, l.Strict = pact.Phase(l.Phase).In(lang), pact.Phase(l.Stands).In(lang)
@@ -304,7 +301,7 @@ func (s *Server) pactsPage(v *visit) (string, error) {
 		return "", err
 	}
 	return "pacts", s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) error {
-		views, err := s.pactViews(tx)
+		views, err := s.pactViews(tx, s.Now(), v.p.Lang)
 		if err != nil {
 			return err
 		}

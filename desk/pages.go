@@ -408,26 +408,12 @@ type refusal struct {
 	Because []act.Reason
 }
 
-// told tells reasons in the language of the page: the title of an article that an
-// allowed deed rests on is the pact's own.
-func (v *visit) told(p *pact.Pact, all []act.Reason) (told []act.Reason) {
-	for _, r := range all {
-		t := ruling.In(v.p.Lang, r)
-		t.Text, t.Cure = p.Style(t.Text), p.Style(t.Cure)
-		if p != nil {
-			t.Text = p.TitleOf(r, v.p.Lang, t.Text)
-		}
-		told = append(told, t)
-	}
-	return told
-}
-
 // productPage shows a product; a POST opens it first. A product that the person
 // may not know of is answered as one that does not exist.
 func (s *Server) productPage(v *visit) (string, error) {
 	n := act.Number(v.r.PathValue("n"))
 	ask := WhyAsk{Number: n, Deed: reading.Deed{As: v.who}}
-	w, err := s.Why(v.r, ask, func(_, _ int64) {})
+	w, err := s.Why(v.r.Context(), ask, func(_, _ int64) {})
 	if err != nil {
 		return "", err
 	}
@@ -457,18 +443,18 @@ func (s *Server) productPage(v *visit) (string, error) {
 			return "", err
 		}
 		d.Rests = w.Ruling.Rests
-		if w, err = s.Why(v.r, ask, func(_, _ int64) {}); err != nil { // the opening is part of what happened
+		if w, err = s.Why(v.r.Context(), ask, func(_, _ int64) {}); err != nil { // the opening is part of what happened
 			return "", err
 		}
 		d.Entries, d.State = w.Entries, v.state(w.Custody)
 	}
-	d.Problem = v.told(p, d.Problem)
+	d.Problem = told(v.p.Lang, p, d.Problem)
 	for i := range d.Duties {
 		d.Duties[i] = p.Style(ruling.Say(v.p.Lang, d.Duties[i]))
 	}
 	for _, q := range w.Custody.Manifest.Recipients {
 		if r, no := w.Custody.Refused[q]; no {
-			d.Refusals = append(d.Refusals, refusal{q, v.told(p, r.Because)})
+			d.Refusals = append(d.Refusals, refusal{q, told(v.p.Lang, p, r.Because)})
 		}
 	}
 	v.p.Body = d
@@ -550,14 +536,11 @@ func (s *Server) releasePage(v *visit) (string, error) {
 		return "", err
 	}
 	d.Draft = draft
-	r, err := s.rule(v.r, draft)
+	r, err := s.rule(v.r.Context(), draft, v.p.Lang)
 	if err != nil {
 		return "", err
 	}
-	d.Rests = r.Rests
-	if d.Ruling, err = s.inWords(v, draft.Pact, r.Ruling); err != nil {
-		return "", err
-	}
+	d.Rests, d.Ruling = r.Rests, &r.Ruling
 	if send := v.r.FormValue("do") == "send"; !send || content == nil {
 		d.NoFile = send
 		return "release", nil
@@ -583,7 +566,7 @@ func (s *Server) inWords(v *visit, id act.PactID, r ruling.Ruling) (*ruling.Ruli
 		p, _, _, err = s.Catalogue.Pact(tx, id, s.Now())
 		return err
 	})
-	r.Because = v.told(p, r.Because)
+	r.Because = told(v.p.Lang, p, r.Because)
 	return &r, err
 }
 
@@ -683,7 +666,7 @@ func (s *Server) ledgerPage(v *visit) (string, error) {
 					continue
 				}
 			}
-			all = append(all, EntryView{e.Index, e.Act, e.Digest.String()})
+			all = append(all, entryView(e))
 		}
 		return nil
 	})

@@ -106,6 +106,9 @@ var words = map[string][3]string{
 	"pacttext":    {"The text", "본문", "条文"},
 	"amended":     {"amended", "개정됨", "改正済み"},
 	"keepsterms":  {"what was shared under it keeps its terms", "이에 따라 제공된 정보에는 종전의 조건이 적용된다", "これに基づいて提供された情報には、従前の条件が適用される"},
+	"dueby":       {"%s by %s", "%s, 담당: %s", "%s、担当: %s"},
+	"ourlaw":      {"our own law, house.cedar", "우리의 국내 규칙(house.cedar)", "我が方の国内規則（house.cedar）"},
+	"twopersons":  {"the level from which two persons release", "두 사람의 승인이 필요한 등급", "二人の承認を要する区分"},
 	"reminders":   {"A notice deadline is near", "종료 통보 기한 임박", "終了の通告の期限が近い協定"},
 }
 
