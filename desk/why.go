@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"entente/act"
 	"entente/catalogue"
@@ -779,3 +780,41 @@ func (s *Server) rule(ctx context.Context, d release.Draft, lang string) (RuleVi
 }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
+
+// AskAbout reads what a question is about: a product's number, an entry of the ledger, an act's
+// digest, or else a pact's name.
+func AskAbout(of string) (a WhyAsk) {
+	var d act.Digest
+	switch n, err := strconv.ParseInt(of, 10, 64); {
+	case err == nil:
+		a.Entry = &n
+	case d.UnmarshalText([]byte(of)) == nil:
+		a.Act = &d
+	case strings.ToLower(of) != of:
+		a.Number = act.Number(of)
+	default:
+		a.Pact = act.PactID(of)
+	}
+	return a
+}
+
+// ParseWhen reads the moment of a question, or the entry that it is asked just before; nothing: now.
+func ParseWhen(s string) (w ledger.When, err error) {
+	if s == "" {
+		return w, nil
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		w.Entry = &n
+		return w, nil
+	}
+	if w.Moment, err = time.Parse(time.RFC3339, s); err != nil {
+		err = invalid("a moment is written 2016-12-16T09:00:00+09:00, and an entry as 'entente ledger show' numbers it")
+	}
+	return w, err
+}
+
+// Say tells a fixed word or sentence of the desk in a language, with its holes.
+func Say(lang, key string) string { return say(lang)(key) }
+
+// Term tells a word of acts in a language: a deed, a step, a phase of a pact.
+func Term(lang, word string) string { return term(lang)(word) }

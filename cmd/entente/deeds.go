@@ -57,7 +57,7 @@ func (a *app) deed(n string, d reading.Deed, done string) error {
 		}
 		return a.answer(r, func(w io.Writer) {
 			fmt.Fprintf(w, "%s: %s\n", n, done)
-			tellRuling(w, r)
+			tellRuling(w, "en", r)
 		})
 	})
 }

@@ -63,7 +63,7 @@ type cli struct {
 	Outbox     outboxCmd     `cmd:"" help:"List what was released, and what became of it."`
 	Open       openCmd       `cmd:"" help:"Open a product and write its content out."`
 	Status     statusCmd     `cmd:"" help:"Show the node at a glance: pacts, partners, ledger."`
-	Why        whyCmd        `cmd:"" help:"Explain what happened to a product, with the acts it rests on."`
+	Why        whyCmd        `cmd:"" help:"Explain any ruling, past or hypothetical: of a product, a pact, an act or a release that nobody made."`
 	Person     personCmd     `cmd:"" help:"List and enrol our own people."`
 	Ledger     ledgerCmd     `cmd:"" help:"Verify, rebuild and show the ledger."`
 	Desk       deskCmd       `cmd:"" help:"Print a one-time link to the desk for a person."`
@@ -115,11 +115,21 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 		a.JSON = slices.Contains(args, "--json") // the flags were not read to their end
 		return a.tell(&desk.Problem{Kind: "invalid", Text: err.Error(), Hint: usage(err)})
 	}
-	if err := k.Run(a); err != nil {
+	err = k.Run(a)
+	if done := answered(0); errors.As(err, &done) {
+		return int(done)
+	}
+	if err != nil {
 		return a.tell(err)
 	}
 	return 0
 }
+
+// answered ends a command whose answer has told all there is to tell, with an exit code.
+type answered int
+
+// Error implements error.
+func (a answered) Error() string { return fmt.Sprintf("answered, with exit code %d", int(a)) }
 
 // path reads what names a file or a folder. Nothing names none: kong takes it for the
 // folder that one is in.
@@ -165,7 +175,7 @@ A first product takes four commands a side:
   entente release image.tif --pact kr-jp-2016 --purpose threat-assessment --mark 군사II급비밀
 and the other side opens it with: entente open NUMBER
 
-Exit codes: 0 done, 1 failed, 2 not understood, 3 refused by a ruling, 4 waits for somebody.`
+Exit codes: 0 done, 1 failed, 2 not understood, 3 refused by a ruling (also one that was only asked about), 4 waits for somebody.`
 
 // tell says an error to a person, or to a script, and returns the exit code.
 func (a *app) tell(err error) int {

@@ -328,6 +328,13 @@ func (a *app) long(path, done string) error {
 // steps runs a long request, shows its progress on a terminal once it takes longer
 // than a second, and tells its result.
 func (a *app) steps(path string, ask, result any, of string, tell func(io.Writer)) error {
+	if err := a.fetch(path, ask, result, of); err != nil {
+		return err
+	}
+	return a.answer(result, tell)
+}
+
+func (a *app) fetch(path string, ask, result any, of string) error {
 	return a.client(func(d *desk.Client) error {
 		began, shown := time.Now(), false
 		err := d.Long(a.ctx, path, ask, result, func(n, all int64) {
@@ -339,10 +346,7 @@ func (a *app) steps(path string, ask, result any, of string, tell func(io.Writer
 		if shown {
 			fmt.Fprint(a.errs, "\r\033[K")
 		}
-		if err != nil {
-			return err
-		}
-		return a.answer(result, tell)
+		return err
 	})
 }
 

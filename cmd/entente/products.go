@@ -8,7 +8,6 @@ import (
 	"mime"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,9 +15,7 @@ import (
 	"entente/act"
 	"entente/desk"
 	"entente/product"
-	"entente/reading"
 	"entente/release"
-	"entente/ruling"
 	"entente/seal"
 
 	"golang.org/x/term"
@@ -57,13 +54,11 @@ func (c *releaseCmd) Run(a *app) error {
 		return err
 	}
 	if c.Preview {
-		return a.client(func(k *desk.Client) error {
-			var r desk.RuleView
-			if err := k.Post(a.ctx, "/v1/preview", d, &r); err != nil {
-				return err
-			}
-			return a.answer(r, func(w io.Writer) { tellRests(w, &r) })
-		})
+		var r desk.RuleView
+		if err := a.client(func(k *desk.Client) error { return k.Post(a.ctx, "/v1/preview", d, &r) }); err != nil {
+			return err
+		}
+		return a.ruled(&r, r, func(w io.Writer) { tellRests(w, "en", &r) })
 	}
 	f, size, err := content(c.File, a.in)
 	if err != nil {
@@ -168,23 +163,6 @@ func (c *counting) Read(p []byte) (int, error) {
 		fmt.Fprintf(c.a.errs, "\rsealing %d%%", 100*c.n/c.all)
 	}
 	return n, err
-}
-
-func tellRuling(w io.Writer, r ruling.Ruling) {
-	if !r.Allowed {
-		fmt.Fprintln(w, "refused")
-	} else {
-		fmt.Fprintln(w, "allowed")
-	}
-	for _, b := range r.Because {
-		fmt.Fprintf(w, "  %s: %s\n", b.Article, b.Text)
-		if b.Cure != "" {
-			fmt.Fprintf(w, "    cure: %s\n", b.Cure)
-		}
-	}
-	for _, d := range r.Duties {
-		fmt.Fprintf(w, "  duty: %s\n", d)
-	}
 }
 
 type approveCmd struct {
@@ -328,147 +306,3 @@ func (c *openCmd) Run(a *app) (err error) {
 		}
 	})
 }
-
-type whyCmd struct {
-	Number    string   `arg:"" help:"Control number."`
-	As        string   `help:"Rule on reading, or on another deed, by this person."`
-	Deed      string   `help:"Rule on this deed instead: pass-on, copy, translate, extract, show, review, downgrade, destroy, release, or accept, which is nobody's own." enum:",read,pass-on,copy,translate,extract,show,review,downgrade,destroy,release,accept" default:""`
-	Recipient string   `help:"Third party of a pass-on."`
-	Purpose   string   `help:"For what purpose. Default: its own."`
-	Standing  string   `help:"What the recipient of a pass-on is, where the pact goes by audience."`
-	Mark      string   `help:"New marking of a downgrade."`
-	Method    string   `help:"Method of a destruction."`
-	Witness   []string `help:"A witness of a destruction; once for each."`
-	Visit     string   `help:"The visit of a showing, by its act."`
-	Visitor   string   `help:"To whom it is shown."`
-	Channel   string   `help:"By which a release came that is accepted." default:"electronic"`
-	At        string   `help:"As the house stood at this moment, 2016-12-16T09:00:00+09:00, or just before this entry of the ledger, 57."`
-	Lang      string   `help:"Tell reasons, cures and duties in en, ko or ja." enum:"en,ko,ja" default:"en"`
-}
-
-// ask puts the question.
-func (c *whyCmd) ask() (desk.WhyAsk, error) {
-	q := desk.WhyAsk{Number: act.Number(c.Number), Deed: reading.Deed{As: c.As, Deed: c.Deed, Purpose: c.Purpose, Recipient: act.Party(c.Recipient), Standing: c.Standing,
-		Mark: c.Mark, Method: c.Method, Witness: c.Witness, Visitor: c.Visitor}, Channel: c.Channel}
-	if c.As == "" && c.Deed != "accept" && (c.Deed != "" || c.Purpose != "") {
-		return q, &desk.Problem{Kind: "invalid", Text: "a ruling is on a deed by a person: name who with --as"}
-	}
-	if c.Visit != "" {
-		d, err := digest(c.Visit)
-		if err != nil {
-			return q, err
-		}
-		q.Visit = &d
-	}
-	if c.At == "" {
-		return q, nil
-	}
-	if n, err := strconv.ParseInt(c.At, 10, 64); err == nil {
-		q.When.Entry = &n
-		return q, nil
-	}
-	at, err := time.Parse(time.RFC3339, c.At)
-	if err != nil {
-		return q, &desk.Problem{Kind: "invalid", Text: "a moment is written 2016-12-16T09:00:00+09:00, and an entry as 'entente ledger show' numbers it"}
-	}
-	q.When.Moment = at
-	return q, nil
-}
-
-// Run explains.
-func (c *whyCmd) Run(a *app) error {
-	q, err := c.ask()
-	if err != nil {
-		return err
-	}
-	var v whyAnswer
-	return a.steps("/v1/why", q, &v, "entries", func(w io.Writer) {
-		v.in(c.Lang)
-		if c.Deed == "" && c.Purpose == "" {
-			v.tell(w)
-		}
-		if v.Ruling == nil {
-			return
-		}
-		when := "now"
-		if !q.When.IsZero() {
-			when = fmt.Sprintf("as of %s, by the first %d entries", moment(v.At), v.Ledger.Size)
-		}
-		who := ""
-		if c.As != "" {
-			who = " by " + c.As
-		}
-		fmt.Fprintf(w, "%s of %s%s %s: ", cmpText(c.Deed, "read"), c.Number, who, when)
-		tellRests(w, v.Ruling)
-	})
-}
-
-// tellRests says a ruling, and the acts that it rests on.
-func tellRests(w io.Writer, v *desk.RuleView) {
-	tellRuling(w, v.Ruling)
-	for _, x := range v.Rests {
-		fmt.Fprintf(w, "  rests on entry %d  %s  %s  %s\n", x.Entry, moment(x.At), x.Kind, x.By)
-	}
-	if v.Today != "" {
-		fmt.Fprintf(w, "  asked as it is today, for the ledger does not keep it: %s\n", v.Today)
-	}
-}
-
-// whyAnswer is a desk.WhyView as it is told: of each act no more than is shown.
-type whyAnswer struct {
-	At      act.Moment      `json:"at"`
-	Ledger  act.Head        `json:"ledger"`
-	Custody product.Custody `json:"custody"`
-	Entries []struct {
-		Index int64 `json:"index"`
-		Act   struct {
-			Kind act.Kind   `json:"kind"`
-			From act.Party  `json:"from"`
-			By   string     `json:"by"`
-			At   act.Moment `json:"at"`
-			Body struct {
-				Basis   []string     `json:"basis"`
-				Because []act.Reason `json:"because"`
-				Person  string       `json:"person"`
-			} `json:"body"`
-		} `json:"act"`
-	} `json:"entries"`
-	Ruling *desk.RuleView `json:"ruling,omitempty"`
-}
-
-// in tells what was said in English, and is so signed, in a language.
-func (v *whyAnswer) in(lang string) {
-	told := func(all []act.Reason) {
-		for i := range all {
-			all[i] = ruling.In(lang, all[i])
-		}
-	}
-	for i := range v.Entries {
-		told(v.Entries[i].Act.Body.Because)
-	}
-	if v.Ruling != nil {
-		told(v.Ruling.Because)
-		for i := range v.Ruling.Duties {
-			v.Ruling.Duties[i] = ruling.Say(lang, v.Ruling.Duties[i])
-		}
-	}
-}
-
-// tell says what happened to the product.
-func (v *whyAnswer) tell(w io.Writer) {
-	if m := v.Custody.Manifest; m.Number != "" {
-		fmt.Fprintf(w, "%s  %s  %s, released by %s under %s\n", m.Number, m.Mark.Text, m.Title, m.Originator, m.Pact)
-	}
-	for _, e := range v.Entries {
-		fmt.Fprintf(w, "entry %d  %s  %s  %s\n", e.Index, moment(e.Act.At), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person))
-		if len(e.Act.Body.Basis) > 0 {
-			fmt.Fprintf(w, "    rests on %s\n", strings.Join(e.Act.Body.Basis, ", "))
-		}
-		for _, b := range e.Act.Body.Because {
-			fmt.Fprintf(w, "    %s: %s; cure: %s\n", b.Article, b.Text, b.Cure)
-		}
-	}
-}
-
-// moment is written as --at takes it, to the millisecond.
-func moment(m act.Moment) string { return m.UTC().Format("2006-01-02T15:04:05.000Z") }

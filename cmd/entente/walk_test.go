@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -55,10 +57,13 @@ func capture(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // await PATTERN COMMAND... runs a command until its output holds PATTERN, or with
-// ! no longer holds it.
+// ! no longer holds it. A refusal that was asked for is an answer.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	for range 200 {
-		if ts.Exec(args[1], args[2:]...) == nil && strings.Contains(ts.ReadFile("stdout"), args[0]) != neg {
+		err := ts.Exec(args[1], args[2:]...)
+		var exit *exec.ExitError
+		answered := err == nil || errors.As(err, &exit) && exit.ExitCode() == exitRefused
+		if answered && strings.Contains(ts.ReadFile("stdout"), args[0]) != neg {
 			return
 		}
 		_ = ts.Exec("sleep", "0.1")
