@@ -67,7 +67,7 @@ type page struct {
 // link leads to a page.
 type link struct{ Path, Word string }
 
-var nav = []link{{"/", "home"}, {"/inbox", "inbox"}, {"/outbox", "outbox"}, {"/release", "release"}, {"/pacts", "pacts"}, {"/ledger", "ledger"}}
+var nav = []link{{"/", "home"}, {"/inbox", "inbox"}, {"/outbox", "outbox"}, {"/release", "release"}, {"/pacts", "pacts"}, {"/ledger", "ledger"}, {"/why", "why"}}
 
 // visit is one request of a person who is signed in.
 type visit struct {
@@ -109,6 +109,8 @@ func (s *Server) Pages() http.Handler {
 		"GET /pacts":      s.pactsPage,
 		"GET /pacts/{id}": s.pactPage,
 		"GET /ledger":     s.ledgerPage,
+		"GET /why":        s.refusalsPage,
+		"GET /why/{of}":   s.rulingPage,
 		"POST /leave":     s.leave,
 	} {
 		m.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { s.page(pages, f, w, r) })
@@ -512,6 +514,7 @@ type releaseView struct {
 	Ruling   *ruling.Ruling
 	Rests    []RestView // of the ruling before anything is sent
 	Sent     act.Number
+	Denied   act.Number // the release that was refused
 	NoFile   bool
 	Pacts    []act.PactID
 	Marks    []string
@@ -548,6 +551,7 @@ func (s *Server) releasePage(v *visit) (string, error) {
 	slip, err := s.Release.Release(v.r.Context(), draft, content)
 	var refused *release.Refused
 	if errors.As(err, &refused) {
+		d.Denied = refused.Number
 		d.Ruling, err = s.inWords(v, draft.Pact, refused.Ruling)
 		return "release", err
 	}
@@ -653,20 +657,11 @@ func (s *Server) ledgerPage(v *visit) (string, error) {
 			if err != nil {
 				return err
 			}
-			if !oversees(&p) && (e.Act.Pact == "" || !concerned(&p, e.Act.Pact)) {
-				continue
-			}
-			about, is := product.About(e.Act)
-			cu, _, err := s.Catalogue.Product(tx, about)
-			if err != nil {
+			if ok, err := s.mayKnowAct(tx, v.who, e); err != nil {
 				return err
+			} else if ok {
+				all = append(all, entryView(e))
 			}
-			if is && !oversees(&p) {
-				if ok, err := s.mayKnow(tx, v.who, cu, s.Now()); err != nil || !ok {
-					continue
-				}
-			}
-			all = append(all, entryView(e))
 		}
 		return nil
 	})

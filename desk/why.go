@@ -76,8 +76,8 @@ type EntryView struct {
 
 func entryView(e ledger.Entry) EntryView { return EntryView{e.Index, e.Act, e.Digest.String()} }
 
-// Because is what an entry says was refused.
-func (e *EntryView) Because() []act.Reason {
+// refused is why an entry says that something was refused.
+func (e *EntryView) refused() []act.Reason {
 	switch b := e.Act.Body.(type) {
 	case act.Denial:
 		return b.Because
@@ -330,11 +330,8 @@ func (s *Server) mayKnowAct(tx *ledger.Tx, who string, e ledger.Entry) (bool, er
 	if e.Act.By == who+"@"+string(s.Card.Party) {
 		return true, nil
 	}
-	switch b := e.Act.Body.(type) {
-	case act.Denial: // who asked was told; of others, those whose business it is
+	if b, is := e.Act.Body.(act.Denial); is { // who asked was told; of others, those whose business it is
 		return b.Person == who || party.Holds(&p, act.Registry) || e.Act.Kind == act.ReleaseDenied && party.Holds(&p, act.Releasing), nil
-	case act.Person:
-		return b.Name == who, nil
 	}
 	if d := ends(e.Act); d != nil {
 		i, ok, err := tx.Find(*d)

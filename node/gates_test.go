@@ -59,8 +59,14 @@ func met(t *testing.T, law string) *couple {
 // inForce makes two nodes with the pact in force between them.
 func inForce(t *testing.T, law string) *couple {
 	t.Helper()
-	x := met(t, law)
 	text, _ := pact.Template("kr-jp-2016")
+	return inForceUnder(t, law, text)
+}
+
+// inForceUnder does it under a text of the test's.
+func inForceUnder(t *testing.T, law string, text []byte) *couple {
+	t.Helper()
+	x := met(t, law)
 	p, err := x.kr.Chancery.Propose(t.Context(), text, "officer")
 	x.must(t, err)
 	x.text = p.Text

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -212,6 +213,12 @@ func TestPast(t *testing.T) {
 			}
 			recorded[a.Kind]++
 			v, _ := why(t, n, ask)
+			if act.ReleaseAsked != a.Kind { // the entry alone says what is asked
+				again, _ := why(t, n, desk.WhyAsk{Entry: ask.When.Entry})
+				if was, is := *v.Ruling, *again.Ruling; !reflect.DeepEqual(was.Ruling, is.Ruling) || !slices.Equal(was.Rests, is.Rests) || was.Deed != is.Deed || again.Ledger != v.Ledger {
+					t.Errorf("entry %d of %s, %s: by its entry it is explained as %+v, by what it says as %+v", i, n.Card.Party, a.Kind, is, was)
+				}
+			}
 			if v.Ruling.Allowed != allowed || !allowed && !slices.Equal(v.Ruling.Because, because) || v.Ledger.Size != int64(i) || a.From == n.Card.Party && !v.At.Equal(a.At.Time) {
 				t.Errorf("entry %d of %s, %s: recorded %v %v, ruled again %+v by %d entries", i, n.Card.Party, a.Kind, allowed, because, v.Ruling, v.Ledger.Size)
 			}
