@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -13,6 +14,8 @@ import (
 	"entente/product"
 	"entente/reading"
 	"entente/ruling"
+
+	"github.com/alecthomas/kong"
 )
 
 type whyCmd struct {
@@ -38,6 +41,16 @@ type whyCmd struct {
 	Mandate   string   `help:"The mandate that it goes under, by its act."`
 	At        string   `help:"As the house stood at this moment, 2016-12-16T09:00:00+09:00, or just before this entry of the ledger, 57."`
 	Lang      string   `help:"Tell the answer in en, ko or ja." enum:"en,ko,ja" default:"en"`
+}
+
+// AfterApply refuses a flag that is empty: a script's variable may be, and what is not asked is not answered.
+func (c *whyCmd) AfterApply(k *kong.Context) error {
+	for _, p := range k.Path {
+		if p.Flag != nil && p.Flag.Target.Kind() == reflect.String && p.Flag.Target.String() == "" {
+			return fmt.Errorf("--%s is empty: say what it is, or leave it out", p.Flag.Name)
+		}
+	}
+	return nil
 }
 
 // given lists the flags that say what is asked, and whether each was given.
