@@ -65,7 +65,7 @@ func (s *Server) rulingPage(v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	d := rulingsView{WhyView: w, Of: v.r.PathValue("of"), At: at, Past: !q.When.IsZero() || w.Ruling != nil && q.Entry != nil && !w.Ruling.Stands(), Lines: lines(v.p.Lang, w.Entries)}
+	d := rulingsView{WhyView: w, Of: v.r.PathValue("of"), At: at, Past: !q.When.IsZero() || w.Recorded, Lines: lines(v.p.Lang, w.Entries)}
 	if q.Number != "" && w.Custody.Manifest.Number != "" {
 		d.Deeds = asked
 		v.p.Mark, v.p.Equal = w.Custody.Manifest.Mark.Text, s.equal(w.Custody)

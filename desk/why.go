@@ -45,6 +45,8 @@ type WhyView struct {
 	Pacts   []PactView      `json:"pacts,omitempty"` // where the pact stands, under each of its texts
 	Steps   []RuleView      `json:"steps,omitempty"` // each step that we may take in its life
 	Waits   string          `json:"waits,omitempty"` // what the act waits for
+
+	Recorded bool `json:"recorded,omitempty"` // the ruling is the one that an entry records, of just before it
 }
 
 // RuleView is a ruling with the acts that what it was asked on rests on.
@@ -85,6 +87,15 @@ func (e *EntryView) refused() []act.Reason {
 		return b.Because
 	}
 	return nil
+}
+
+// Asked is what an entry says was asked and refused: the product's number and, of a release, its mark and title.
+func (e *EntryView) Asked() string {
+	b, _ := e.Act.Body.(act.Denial)
+	if b.Manifest == nil {
+		return string(b.Number)
+	}
+	return string(b.Number) + " " + b.Manifest.Mark.Text + " " + b.Manifest.Title
 }
 
 // Who is the person who did it, or the party whose node it was with the person whom it names.
@@ -533,6 +544,7 @@ func (s *Server) act(q *question, v *WhyView) (err error) {
 		if err != nil {
 			return err
 		}
+		v.Recorded = true
 		v.Ruling, err = s.verdict(q, deed, by, r, on, each)
 		return err
 	}

@@ -181,7 +181,9 @@ func (a *app) ruled(r *desk.RuleView, v any, tell func(io.Writer)) error {
 func (c *whyCmd) tell(w io.Writer, q *desk.WhyAsk, v *whyAnswer) {
 	say := func(key string, holes ...any) string { return fmt.Sprintf(desk.Say(c.Lang, key), holes...) }
 	for i := range v.Pacts {
-		tellPact(w, c.Lang, &v.Pacts[i])
+		if c.Deed == "" {
+			tellPact(w, c.Lang, &v.Pacts[i])
+		}
 	}
 	for i := range v.Steps {
 		tellStep(w, c.Lang, &v.Steps[i])
@@ -200,7 +202,7 @@ func (c *whyCmd) tell(w io.Writer, q *desk.WhyAsk, v *whyAnswer) {
 		return
 	}
 	when := say("now")
-	if !q.When.IsZero() || v.Ruling.Deed != "stand" && q.Entry != nil {
+	if !q.When.IsZero() || v.Recorded {
 		when = say("asof", moment(v.At), v.Ledger.Size)
 	}
 	who, of := "", cmpText(c.Of, c.Pact)
@@ -307,7 +309,12 @@ type whyAnswer struct {
 				Basis   []string     `json:"basis"`
 				Because []act.Reason `json:"because"`
 				Person  string       `json:"person"`
-				Phase   string       `json:"phase,omitempty"`
+				Number  act.Number   `json:"number,omitempty"`
+				Asked   *struct {
+					Title string   `json:"title"`
+					Mark  act.Mark `json:"mark"`
+				} `json:"manifest,omitempty"`
+				Phase string `json:"phase,omitempty"`
 			} `json:"body"`
 		} `json:"act"`
 		Digest string `json:"digest"`
@@ -316,6 +323,8 @@ type whyAnswer struct {
 	Pacts  []desk.PactView `json:"pacts,omitempty"`
 	Steps  []desk.RuleView `json:"steps,omitempty"`
 	Waits  string          `json:"waits,omitempty"`
+
+	Recorded bool `json:"recorded,omitempty"`
 }
 
 // in tells what was said in English, and is so signed, in a language.
@@ -338,11 +347,17 @@ func (v *whyAnswer) tell(w io.Writer, lang string) {
 		fmt.Fprintln(w, say("releasedby", m.Number, m.Mark.Text, m.Title, m.Originator, m.Pact))
 	}
 	for _, e := range v.Entries {
-		phase := ""
+		more := ""
 		if e.Act.Body.Phase != "" {
-			phase = "  " + desk.Term(lang, e.Act.Body.Phase)
+			more = "  " + desk.Term(lang, e.Act.Body.Phase)
 		}
-		fmt.Fprintf(w, "%s %d  %s  %s  %s%s\n", say("entryword"), e.Index, moment(e.Act.At), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person), phase)
+		if e.Act.Body.Number != v.Custody.Manifest.Number {
+			more += "  " + string(e.Act.Body.Number)
+		}
+		if m := e.Act.Body.Asked; m != nil && len(e.Act.Body.Because) > 0 {
+			more += "  " + m.Mark.Text + "  " + m.Title
+		}
+		fmt.Fprintf(w, "%s %d  %s  %s  %s%s\n", say("entryword"), e.Index, moment(e.Act.At), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person), more)
 		if len(e.Act.Body.Basis) > 0 {
 			fmt.Fprintf(w, "    %s\n", say("restsarticles", strings.Join(e.Act.Body.Basis, pact.Say(lang, ", "))))
 		}
