@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strconv"
@@ -44,6 +45,7 @@ type WhyView struct {
 	Ruling  *RuleView       `json:"ruling,omitempty"`
 	Pacts   []PactView      `json:"pacts,omitempty"` // where the pact stands, under each of its texts
 	Steps   []RuleView      `json:"steps,omitempty"` // each step that we may take in its life
+	Gave    []string        `json:"gave,omitempty"`  // what the act gave, in its own words
 	Waits   string          `json:"waits,omitempty"` // what the act waits for
 
 	Recorded bool `json:"recorded,omitempty"` // the ruling is the one that an entry records, of just before it
@@ -555,6 +557,11 @@ func (s *Server) act(q *question, v *WhyView) (err error) {
 	if err != nil {
 		return err
 	}
+	given, err := s.Catalogue.Of(q.tx, q.of)
+	if err != nil {
+		return err
+	}
+	v.Gave = gave(q.Lang, cmp.Or(given, q.of.Act.Body))
 	for _, e := range v.Entries[1:] {
 		if b, is := e.Act.Body.(act.Refusal); is && e.Act.From == s.Card.Party { // a partner's act, and it had no effect here
 			v.Ruling, err = s.verdict(q, "stand", "", ruling.Ruling{Because: b.Because}, catalogue.Basis{Acts: []act.Digest{q.of.Digest}}, each)
@@ -567,7 +574,7 @@ func (s *Server) act(q *question, v *WhyView) (err error) {
 		}
 		return nil
 	}
-	f, until, on, err := s.given(q)
+	f, until, on, err := s.given(q, given)
 	if err != nil || f == nil {
 		return err
 	}
@@ -579,13 +586,9 @@ func (s *Server) act(q *question, v *WhyView) (err error) {
 }
 
 // given gathers what is asked about something that was given; nil: the act gave nothing that ends.
-func (s *Server) given(q *question) (f *ruling.GrantFacts, until act.Moment, on catalogue.Basis, err error) {
+func (s *Server) given(q *question, given any) (f *ruling.GrantFacts, until act.Moment, on catalogue.Basis, err error) {
 	f = &ruling.GrantFacts{Now: q.at.Moment}
 	on = catalogue.Basis{Acts: []act.Digest{q.of.Digest}}
-	given, err := s.Catalogue.Of(q.tx, q.of)
-	if err != nil {
-		return nil, until, on, err
-	}
 	id, text := q.of.Act.Pact, act.Sum{}
 	switch b := given.(type) {
 	case *product.Consent:
@@ -623,6 +626,34 @@ func (s *Server) given(q *question) (f *ruling.GrantFacts, until act.Moment, on 
 	}
 	f.Pact, f.Life, on.Pact, on.Text = p, row.Life, id, row.Text
 	return f, until, on, nil
+}
+
+// gave says what was given: words of the act's own, which are data, after what it lets be done.
+func gave(lang string, given any) []string {
+	to := func(m act.Mark) string { return pact.Say(lang, "up to "+m.Text) }
+	switch b := given.(type) {
+	case *product.Consent:
+		all := []string{string(b.Number), Term(lang, b.Deed)}
+		if b.Recipient != "" {
+			all = append(all, string(b.Recipient))
+		}
+		return append(all, b.Purpose, fmt.Sprintf(Say(lang, "uses"), b.Used, b.Uses))
+	case *product.Mandate:
+		return []string{string(b.Pact), Term(lang, b.Kind), pact.Say(lang, b.Subject), to(b.Mark), b.Purpose}
+	case *product.Visit:
+		all := append(slices.Clone(b.Visitors), b.Subject)
+		if b.Approved != nil {
+			all = append(all, to(*b.Approved))
+		}
+		return all
+	case *product.Assurance:
+		return append([]string{b.Meeting, to(b.Mark)}, b.Persons...)
+	case *product.Accreditation:
+		return []string{pact.Say(lang, b.Channel), to(b.Mark), b.By}
+	case act.LawNotice:
+		return []string{b.Text}
+	}
+	return nil
 }
 
 // became lists an act and what became of it, as far as who asks may know.

@@ -132,6 +132,7 @@ var words = map[string][3]string{
 	"releasedby":     {"%s  %s  %s, released by %s under %s", "%s  %s  %s, 제공자: %s, 협정: %s", "%s  %s  %s、提供者: %s、協定: %s"},
 	"entryword":      {"entry", "항목", "項番"},
 	"nothingrefused": {"nothing was refused to %s", "%s: 거부된 것이 없다", "%s: 拒否されたものはない"},
+	"uses":           {"used %d of %d times", "%[2]d회 중 %[1]d회 사용", "%[2]d回中%[1]d回使用"},
 	"waitsfor":       {"it waits: %s", "대기 중: %s", "待機中: %s"},
 	"dueby":          {"%s by %s", "%s, 담당: %s", "%s、担当: %s"},
 	"ourlaw":         {"our own law, house.cedar", "우리의 국내 규칙(house.cedar)", "我が方の国内規則（house.cedar）"},

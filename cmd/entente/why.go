@@ -206,6 +206,9 @@ func (c *whyCmd) tell(w io.Writer, q *desk.WhyAsk, v *whyAnswer) {
 		when = say("asof", moment(v.At), v.Ledger.Size)
 	}
 	who, of := "", cmpText(c.Of, c.Pact)
+	if q.Entry != nil {
+		of = say("entryword") + " " + of
+	}
 	if v.Ruling.By != "" {
 		who = say("byperson", v.Ruling.By)
 	}
@@ -322,6 +325,7 @@ type whyAnswer struct {
 	Ruling *desk.RuleView  `json:"ruling,omitempty"`
 	Pacts  []desk.PactView `json:"pacts,omitempty"`
 	Steps  []desk.RuleView `json:"steps,omitempty"`
+	Gave   []string        `json:"gave,omitempty"`
 	Waits  string          `json:"waits,omitempty"`
 
 	Recorded bool `json:"recorded,omitempty"`
@@ -346,18 +350,21 @@ func (v *whyAnswer) tell(w io.Writer, lang string) {
 	if m := v.Custody.Manifest; m.Number != "" {
 		fmt.Fprintln(w, say("releasedby", m.Number, m.Mark.Text, m.Title, m.Originator, m.Pact))
 	}
-	for _, e := range v.Entries {
+	for i, e := range v.Entries {
 		more := ""
 		if e.Act.Body.Phase != "" {
 			more = "  " + desk.Term(lang, e.Act.Body.Phase)
 		}
-		if e.Act.Body.Number != v.Custody.Manifest.Number {
-			more += "  " + string(e.Act.Body.Number)
+		if n := e.Act.Body.Number; n != "" && n != v.Custody.Manifest.Number {
+			more += "  " + string(n)
 		}
 		if m := e.Act.Body.Asked; m != nil && len(e.Act.Body.Because) > 0 {
 			more += "  " + m.Mark.Text + "  " + m.Title
 		}
 		fmt.Fprintf(w, "%s %d  %s  %s  %s%s\n", say("entryword"), e.Index, moment(e.Act.At), e.Act.Kind, cmpText(e.Act.By, string(e.Act.From)+" "+e.Act.Body.Person), more)
+		if i == 0 && len(v.Gave) > 0 {
+			fmt.Fprintf(w, "    %s\n", strings.Join(v.Gave, pact.Say(lang, ", ")))
+		}
 		if len(e.Act.Body.Basis) > 0 {
 			fmt.Fprintf(w, "    %s\n", say("restsarticles", strings.Join(e.Act.Body.Basis, pact.Say(lang, ", "))))
 		}
