@@ -33,7 +33,7 @@ type WhyAsk struct {
 	reading.Deed
 	Channel string      `json:"channel,omitempty"` // by which a release came that is accepted; electronic when it is not said
 	When    ledger.When `json:"when,omitzero"`
-	Lang    string      `json:"lang,omitempty"` // of the answer: en, ko or ja
+	Lang    string      `json:"lang,omitempty"` // of the answer: en, when it is not said, ko or ja
 }
 
 // WhyView is the answer to a question. Whoever asks it, and however, is answered with this.
@@ -181,7 +181,10 @@ func (q *question) check() error {
 		}
 	}
 	var err error
+	q.Lang = cmp.Or(q.Lang, "en")
 	switch {
+	case !slices.Contains(languages, q.Lang):
+		return invalid("an answer is told in one of: %s", strings.Join(languages, ", "))
 	case asked > 1:
 		return invalid("a question is about one thing: a product, a pact, an act or a release")
 	case q.Number != "":
@@ -785,7 +788,7 @@ func rests(behind []ledger.Entry) []RestView {
 
 // toldRuling tells a ruling under a pact in a language.
 func toldRuling(lang string, p *pact.Pact, r ruling.Ruling) ruling.Ruling {
-	if lang == "" || lang == "en" {
+	if lang == "en" {
 		return r
 	}
 	r.Because = told(lang, p, r.Because)

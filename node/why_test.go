@@ -419,7 +419,7 @@ func TestWhyRefusedRelease(t *testing.T) {
 		}
 	}
 	// A question is about one thing, and a release is by a person.
-	for _, ask := range []desk.WhyAsk{{}, {Draft: &high}, {Number: no, Pact: "kr-jp-2016"}, {Entry: &at, Draft: &high, Deed: reading.Deed{As: "officer"}}} {
+	for _, ask := range []desk.WhyAsk{{}, {Draft: &high}, {Number: no, Pact: "kr-jp-2016"}, {Entry: &at, Draft: &high, Deed: reading.Deed{As: "officer"}}, {Number: no, Lang: "fr"}} {
 		refusedAsk(t, x.kr, ask)
 	}
 }
