@@ -227,10 +227,10 @@ func (s *Server) find(tx *ledger.Tx, q *question) (err error) {
 		return nil
 	}
 	switch ours := q.Number.Party() == s.Card.Party; {
+	case ours != (q.Deed.Deed == "release"): // which its number alone says
+		return invalid("%s is of %s: its originator releases it, and its recipients accept it", q.Number, q.Number.Party())
 	case !ok:
 		return nothing(q.Number)
-	case ours != (q.Deed.Deed == "release"):
-		return invalid("%s is of %s: its originator releases it, and its recipients accept it", q.Number, q.Number.Party())
 	case cu.From != "":
 		q.of, err = tx.Entry(cu.Entry)
 		return err

@@ -243,6 +243,8 @@ func TestWhyNeed(t *testing.T) {
 	if err == nil {
 		t.Fatal("the clerk opened it")
 	}
+	other, err := act.NewNumber("KR", 2026, rand.Reader)
+	x.must(t, err)
 	size := int64(len(acts(t, x.jp)))
 	absent := act.DigestOf([]byte("no such act"))
 	none := func(who string, entry bool) string {
@@ -264,7 +266,12 @@ func TestWhyNeed(t *testing.T) {
 		if got, of := refusedAsk(t, x.jp, desk.WhyAsk{Pact: "kr-jp-2016", Deed: reading.Deed{As: who}}), refusedAsk(t, x.jp, desk.WhyAsk{Pact: "no-such-pact", Deed: reading.Deed{As: who}}); strings.Replace(got, "kr-jp-2016", "no-such-pact", 1) != of {
 			t.Errorf("of a pact %s is told %q, of none %q", who, got, of)
 		}
-		for deed := range map[string]bool{"signed": true, "notice": true} {
+		for _, deed := range []string{"release", "accept"} {
+			if got, of := refusedAsk(t, x.jp, desk.WhyAsk{Number: slip.Number, Deed: reading.Deed{As: who, Deed: deed}}), refusedAsk(t, x.jp, desk.WhyAsk{Number: other, Deed: reading.Deed{As: who, Deed: deed}}); strings.Replace(got, string(slip.Number), string(other), 1) != of {
+				t.Errorf("of the %s of a product %s is told %q, of none %q", deed, who, got, of)
+			}
+		}
+		for _, deed := range []string{"signed", "notice"} {
 			refusedAsk(t, x.jp, desk.WhyAsk{Pact: "kr-jp-2016", Deed: reading.Deed{As: who, Deed: deed}})
 		}
 		ask := func(id act.PactID) (v desk.WhyView) {
