@@ -275,6 +275,11 @@ func (s *Server) verdict(q *question, deed, by string, r ruling.Ruling, on catal
 	if err != nil {
 		return nil, err
 	}
+	return s.resting(q, deed, by, r, on, behind)
+}
+
+// resting tells a ruling, with the acts that were found behind it.
+func (s *Server) resting(q *question, deed, by string, r ruling.Ruling, on catalogue.Basis, behind []ledger.Entry) (*RuleView, error) {
 	p, _, _, err := s.Catalogue.PactUnder(q.tx, on.Pact, on.Text)
 	if err != nil {
 		return nil, err
@@ -393,35 +398,38 @@ func (s *Server) life(q *question, v *WhyView) error {
 	if len(v.Pacts) == 0 || q.As != "" && !oversees(&q.asker) && !concerned(&q.asker, q.Pact) {
 		return invalid("no pact called %s is known here, or was then: 'entente pacts' lists them", q.Pact)
 	}
-	found := map[int64]ledger.Entry{}
-	for _, p := range v.Pacts {
-		behind, err := s.Catalogue.Behind(q.tx, catalogue.Basis{Pact: p.ID, Text: p.Text, Life: true}, func(ledger.Entry) {})
-		if err != nil {
-			return err
-		}
-		for _, e := range behind {
-			found[e.Index] = e
-		}
-	}
-	for _, e := range found {
-		e.Act = brief(e.Act)
-		v.Entries = append(v.Entries, entryView(e))
-	}
-	slices.SortFunc(v.Entries, func(a, b EntryView) int { return int(a.Index - b.Index) })
+	each := func(e ledger.Entry) { q.progress(e.Index+1, q.tx.Size()) }
+	behind := map[act.Sum][]ledger.Entry{} // each text: it is the same for all its steps
 	for _, k := range steps {
 		if q.Deed.Deed != "" && act.Kind("pact."+q.Deed.Deed) != k {
 			continue
 		}
 		r, on, err := s.Chancery.Explain(q.tx, k, q.Pact, q.As, q.at.Moment)
+		if err == nil && behind[on.Text] == nil {
+			behind[on.Text], err = s.Catalogue.Behind(q.tx, on, each)
+		}
 		if err != nil {
 			return err
 		}
-		step, err := s.verdict(q, string(k), q.As, r, on, func(e ledger.Entry) { q.progress(e.Index+1, q.tx.Size()) })
+		step, err := s.resting(q, string(k), q.As, r, on, behind[on.Text])
 		if err != nil {
 			return err
 		}
 		v.Steps = append(v.Steps, *step)
 	}
+	for _, p := range v.Pacts {
+		if behind[p.Text] == nil {
+			if behind[p.Text], err = s.Catalogue.Behind(q.tx, catalogue.Basis{Pact: p.ID, Text: p.Text, Life: true}, each); err != nil {
+				return err
+			}
+		}
+		for _, e := range behind[p.Text] {
+			if e.Act = brief(e.Act); e.Act.Pact == q.Pact && !slices.ContainsFunc(v.Entries, func(was EntryView) bool { return was.Index == e.Index }) {
+				v.Entries = append(v.Entries, entryView(e))
+			}
+		}
+	}
+	slices.SortFunc(v.Entries, func(a, b EntryView) int { return int(a.Index - b.Index) })
 	if q.Deed.Deed == "" {
 		return nil
 	}

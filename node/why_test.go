@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -355,8 +356,8 @@ func TestWhyLife(t *testing.T) {
 	x.must(t, x.kr.Chancery.Step(t.Context(), act.PactNoticeSuspended, p.ID, p.Text, "", "officer"))
 	x.must(t, x.jp.Chancery.Read(t.Context(), p.ID, p.Text, "terminated", "", "officer"))
 	check("terminated", "notice-withdrawn read")
-	v, _ := why(t, x.kr, desk.WhyAsk{Pact: p.ID})
-	if !v.Pacts[0].Disputed || v.Pacts[0].Readings[1].Phase != "terminated" {
+	disputed, _ := why(t, x.kr, desk.WhyAsk{Pact: p.ID})
+	if v := disputed; !v.Pacts[0].Disputed || v.Pacts[0].Readings[1].Phase != "terminated" {
 		t.Errorf("the readings are not told: %+v", v.Pacts[0])
 	}
 	x.must(t, x.kr.Chancery.Step(t.Context(), act.PactNoticeWithdrawn, p.ID, p.Text, "", "officer"))
@@ -373,6 +374,19 @@ func TestWhyLife(t *testing.T) {
 	}
 	if s := refusedAsk(t, x.kr, desk.WhyAsk{Entry: &at, When: ledger.When{Moment: x.clock}}); !strings.Contains(s, "ask of no other moment") {
 		t.Error(s)
+	}
+	// An amendment that waits is explained beside the text that rules; each step is for the text that it fits.
+	amended, err := x.kr.Chancery.Propose(t.Context(), []byte(strings.Replace(string(text), "version: 1\n", "version: 2\n", 1)), "officer")
+	x.must(t, err)
+	v, raw := why(t, x.kr, desk.WhyAsk{Pact: p.ID})
+	versions := map[string]int{}
+	for _, r := range v.Steps {
+		if r.Allowed {
+			versions[r.Deed] = r.Version
+		}
+	}
+	if want := map[string]int{"pact.initialled": 2, "pact.approved": 2, "pact.signed": 2, "pact.cancelled": 2, "pact.notice": 1, "pact.read": 1}; len(v.Pacts) != 2 || !maps.Equal(versions, want) || !slices.Contains(toldEntries(t, raw), indexOf(t, x.kr, act.PactProposed)) || amended.Version != 2 {
+		t.Errorf("with an amendment that waits: %d texts, open are %v", len(v.Pacts), versions)
 	}
 	for lang, want := range map[string]string{"en": "Entry into force", "ko": "발효", "ja": "効力"} {
 		v, _ := why(t, x.kr, desk.WhyAsk{Pact: p.ID, Deed: reading.Deed{Deed: "notice"}, Lang: lang})
