@@ -58,9 +58,10 @@ const (
 	maxAsking = 256
 	// maxRemembered bounds the numbers of parcels that are remembered, to notice one that comes twice.
 	maxRemembered = 1024
-	// maxObjects bounds the JSON objects of one frame: a delivery has three for each act, and
-	// a frame of empty ones would grow to fifty times its size when it is read.
-	maxObjects = 4*maxBatch + 16
+	// maxValues bounds the JSON values of a delivery by their commas: an act and a head have a few
+	// and a proof of at most 63 hashes each. What is no act (1, null, {}) takes the room of one when
+	// it is read, and a frame of such would grow to fifty times its size.
+	maxValues = (maxBatch + maxBases + 2) * 70
 	// maxPresented bounds the cards of unknown callers that are remembered, for an officer to compare.
 	maxPresented = 16
 

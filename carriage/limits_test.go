@@ -78,6 +78,9 @@ func TestOver(t *testing.T) {
 	for name, b := range map[string][]byte{
 		"too many acts":         acts(maxBatch + 1),
 		"a frame of empty acts": []byte(`{"acts":[` + strings.TrimSuffix(strings.Repeat("{},", maxFrame/3-8), ",") + `]}`),
+		"a frame of no acts":    []byte(`{"acts":[` + strings.Repeat("null,", maxFrame/5-8) + `null]}`),
+		"a frame of numbers":    []byte(`{"acts":[` + strings.Repeat("1,", maxFrame/2-8) + `1]}`),
+		"a frame of bases":      []byte(`{"bases":[` + strings.Repeat("1,", maxFrame/2-8) + `1]}`),
 	} {
 		s, said := listening(t)
 		var err error

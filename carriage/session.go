@@ -312,12 +312,12 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 	case kindPing:
 		return nil
 	case kindActs:
-		if bytes.Count(b, []byte("{")) > maxObjects {
-			return s.over(fmt.Sprintf("a delivery has %d acts at most", maxBatch))
+		del, err := readDelivery(b)
+		if errors.Is(err, errBatch) {
+			return s.over(err.Error())
 		}
-		var del intake.Delivery
-		if err := json.Unmarshal(b, &del); err != nil {
-			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, errFrame)
+		if err != nil {
+			return fmt.Errorf("reading a delivery of %s: %w", s.peer.Party, err)
 		}
 		del.From, del.Told = s.peer.Party, &s.told
 		return s.takeIn(ctx, del)
@@ -338,10 +338,24 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 	return fmt.Errorf("%s sends a frame of kind %d on the lane of acts", s.peer.Party, k)
 }
 
-func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
-	if len(del.Acts) > maxBatch {
-		return s.over(fmt.Sprintf("a delivery has %d acts at most", maxBatch))
+// errBatch says that a delivery holds more than it may.
+var errBatch = fmt.Errorf("a delivery has %d acts at most", maxBatch)
+
+// readDelivery reads a delivery, on the line or in a parcel.
+func readDelivery(b []byte) (del intake.Delivery, err error) {
+	if bytes.Count(b, []byte(",")) > maxValues {
+		return del, errBatch
 	}
+	if err := json.Unmarshal(b, &del); err != nil {
+		return del, errFrame
+	}
+	if len(del.Acts) > maxBatch || len(del.Bases) > maxBases+1 {
+		return del, errBatch
+	}
+	return del, nil
+}
+
+func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
 	if !s.d.door.hands(s.peer.Party, len(del.Acts), s.d.Now()) {
 		return s.over(fmt.Sprintf("a partner hands over %d acts at once and %d a minute at most: the rest is taken in when you call again", actsAtOnce, actsPerMinute))
 	}

@@ -396,6 +396,11 @@ func parse(r io.ReaderAt, size int64, want Terms, c Closed) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What is no segment (1, null, {}) takes the room of one when it is read: commas are counted
+	// first, three for each segment that the payload can have, and twelve for each share.
+	if int64(bytes.Count(b, []byte(","))) > 3*(psize/minSegment+1)+12*maxShares+32 {
+		return nil, fmt.Errorf("%w: its manifest lists more than its payload holds", ErrFormat)
+	}
 	f := &file{}
 	if err := json.Unmarshal(b, &f.m); err != nil {
 		return nil, fmt.Errorf("%w: its manifest does not parse", ErrFormat)
