@@ -289,6 +289,9 @@ func CheckEvidence(b []byte) (c *Contradiction, convicts bool, err error) {
 	if err := json.Unmarshal(b, c); err != nil {
 		return nil, false, fmt.Errorf("reading evidence: %w", err)
 	}
+	if c.Party != c.Card.Party {
+		return nil, false, fmt.Errorf("the evidence convicts nobody: it accuses %q with the card of %q", c.Party, c.Card.Party)
+	}
 	earlier, later, err := c.heads()
 	if err != nil {
 		return nil, false, err

@@ -201,19 +201,6 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 }
 
-func FuzzOpen(f *testing.F) {
-	b, c := closeFor(f, seal.Released, pattern(100))
-	f.Add(b)
-	f.Add(b[:60])
-	k := key(f, 2)
-	f.Fuzz(func(t *testing.T, p []byte) {
-		got, err := open(p, c, seal.Released, "JP", k)
-		if err == nil && !bytes.Equal(got, pattern(100)) {
-			t.Error("something else opens")
-		}
-	})
-}
-
 func FuzzGrant(f *testing.F) {
 	f.Add(seal.Grant{Product: "p", Party: "JP"}.Marshal())
 	f.Fuzz(func(t *testing.T, p []byte) {

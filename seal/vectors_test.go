@@ -96,7 +96,7 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func load(t *testing.T, name string, v any) {
+func load(t testing.TB, name string, v any) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(vectors, name))
 	if err == nil {
