@@ -147,6 +147,11 @@ func (c *Child) talk(pid int, in io.WriteCloser, from io.Reader, file *io.Sectio
 	if err := in.Close(); err != nil {
 		return nil, err
 	}
+	return small(out, most)
+}
+
+// small reads the small copy, and nothing after it.
+func small(out *bufio.Reader, most int) (image.Image, error) {
 	var size [8]byte
 	if _, err := io.ReadFull(out, size[:]); err != nil {
 		return nil, err

@@ -185,13 +185,21 @@ func Read(r io.ReaderAt, size int64) (Header, error) {
 	}
 	floats := map[uint16][]float64{}
 	tile := [2]int64{1, 1}
+	last := -1
 	for e := range count {
 		d := dir[12*e:]
 		tag, typ, n := bo.Uint16(d), bo.Uint16(d[2:]), bo.Uint32(d[4:])
+		if int(tag) <= last {
+			return bad() // out of order, or twice: two readers would choose differently
+		}
+		last = int(tag)
 		switch {
 		case tag == tagWidth || tag == tagHeight || tag == tagTileWidth || tag == tagTileHeight:
 			v := int(bo.Uint32(d[8:]))
-			if typ == 3 {
+			switch {
+			case n != 1 || typ != 3 && typ != 4:
+				return bad() // what stands here is not the value itself
+			case typ == 3:
 				v = int(bo.Uint16(d[8:]))
 			}
 			switch tag {

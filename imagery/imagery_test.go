@@ -71,14 +71,3 @@ func TestNoPicture(t *testing.T) {
 		}
 	}
 }
-
-func FuzzRead(f *testing.F) {
-	f.Add(picture(f))
-	f.Add([]byte("MM\x00*\x00\x00\x00\x08\xff\xff"))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		if h, err := imagery.Read(bytes.NewReader(b), int64(len(b))); err == nil && (h.Width < 1 || h.Height < 1) {
-			t.Error("a picture of no size")
-		}
-		_, _ = imagery.Preview(bytes.NewReader(b), int64(len(b)), 64)
-	})
-}
