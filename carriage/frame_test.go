@@ -7,19 +7,6 @@ import (
 	"testing"
 )
 
-func FuzzFrame(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 1, 7})
-	f.Add([]byte{0, 0, 0, 3, 1, 'a', 'b'})
-	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1})
-	f.Fuzz(func(t *testing.T, b []byte) {
-		var buf []byte
-		k, got, err := readFrame(bytes.NewReader(b), maxHello, &buf)
-		if err == nil && (byte(k) != b[4] || !bytes.Equal(got, b[5:5+len(got)])) {
-			t.Error("another frame was read")
-		}
-	})
-}
-
 // TestLyingLength: a frame that claims much and brings little costs little.
 func TestLyingLength(t *testing.T) {
 	var before, after runtime.MemStats
