@@ -287,10 +287,18 @@ func answer(w http.ResponseWriter, v any, err error) {
 
 // read decodes a small JSON body strictly.
 func read(r *http.Request, v any) error {
-	d := json.NewDecoder(io.LimitReader(r.Body, 1<<20))
+	return decode(r.Body, v, "request")
+}
+
+// decode reads one small JSON value, and nothing after it.
+func decode(r io.Reader, v any, what string) error {
+	d := json.NewDecoder(io.LimitReader(r, 1<<20))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		return invalid("reading the request: %v", err)
+		return invalid("reading the %s: %v", what, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return invalid("reading the %s: something follows it", what)
 	}
 	return nil
 }
@@ -700,8 +708,8 @@ func (s *Server) release(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.NewDecoder(io.LimitReader(p, 1<<20)).Decode(&d); err != nil {
-		return nil, invalid("reading the draft: %v", err)
+	if err := decode(p, &d, "draft"); err != nil {
+		return nil, err
 	}
 	if p, err = part(m, "content"); err != nil {
 		return nil, err

@@ -164,12 +164,16 @@ func readHeader(dir string) (header, error) {
 	if err != nil {
 		return h, fmt.Errorf("reading the folder: %w", err)
 	}
+	return parseHeader(b)
+}
+
+func parseHeader(b []byte) (h header, err error) {
 	damaged := fmt.Errorf("reading %s: it is damaged: put a backup's copy back", headerFile)
 	if err := json.Unmarshal(b, &h); err != nil {
 		return h, damaged
 	}
 	if h.Format > folderFormat {
-		return h, fmt.Errorf("the folder %s has format %d, and this program knows %d: use a newer entente", dir, h.Format, folderFormat)
+		return h, fmt.Errorf("the folder has format %d, and this program knows %d: use a newer entente", h.Format, folderFormat)
 	}
 	if h.Format != folderFormat || h.Lock != "passphrase" && h.Lock != "keyfile" || len(h.Salt) != 32 || len(h.Key) != 60 {
 		return h, damaged

@@ -124,6 +124,9 @@ func (c *releaseCmd) draft() (release.Draft, error) {
 		if err := j.Decode(&d.Event); err != nil {
 			return d, &desk.Problem{Kind: "invalid", Text: "reading --event: " + err.Error()}
 		}
+		if _, err := j.Token(); !errors.Is(err, io.EOF) {
+			return d, &desk.Problem{Kind: "invalid", Text: "reading --event: something follows the event"}
+		}
 	}
 	return d, nil
 }
