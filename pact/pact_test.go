@@ -333,11 +333,16 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// FuzzParse: what is a pact is one by the published schema too, to an independent validator.
 func FuzzParse(f *testing.F) {
-	_, text := shipped(f)
-	f.Add([]byte(text))
+	for _, id := range pact.Templates() {
+		text, _ := pact.Template(id)
+		f.Add([]byte(text))
+	}
+	s := validator(f)
 	f.Add([]byte("a: [&x 1, *x]"))
 	f.Add([]byte("pact: a\nversion: 1"))
+	_, text := shipped(f)
 	f.Add([]byte("pact: \"a\nparties:\n  - id: KR\n\tname: {en: x\n   b\n---\n- x: y: z\n"))
 	for _, x := range [][2]string{{"binding: treaty", "binding: treaty: yes"}, {"number: 3", "number 3"}, {"ja: 国防部}", "ja: 国防部"}, {"    authority", "\tauthority"}, {"ko: 목적", "ko: \"목적"}} {
 		f.Add([]byte(strings.Replace(text, x[0], x[1], 1)))
@@ -353,8 +358,16 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%d lines, and a mistake at %s", lines, q)
 			}
 		}
-		if p != nil {
-			p.Show("ko")
+		if p == nil {
+			return
+		}
+		p.Show("ko")
+		var v any
+		if err := yaml.Unmarshal(b, &v); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(plainJSON(t, v)); err != nil {
+			t.Errorf("a pact that the schema refuses: %v", err)
 		}
 	})
 }
@@ -408,18 +421,7 @@ func TestSchema(t *testing.T) {
 	if err != nil || string(kept) != string(pact.Schema()) {
 		t.Fatalf("%s is not what the code says: run 'go test ./pact -update': %v", file, err)
 	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(kept))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := jsonschema.NewCompiler()
-	if err := c.AddResource("pact.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	s, err := c.Compile("pact.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := validator(t)
 	for _, id := range pact.Templates() {
 		text, _ := pact.Template(id)
 		for spoil, ok := range map[string]bool{"": true, "colour: red\n": false} {
@@ -432,6 +434,24 @@ func TestSchema(t *testing.T) {
 			}
 		}
 	}
+}
+
+// validator is an independent reader of the schema.
+func validator(t testing.TB) *jsonschema.Schema {
+	t.Helper()
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(pact.Schema()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource("pact.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("pact.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 // plainJSON turns what YAML reads (dates) into what JSON has.

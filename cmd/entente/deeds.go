@@ -125,6 +125,15 @@ func (a *app) grant(path string, ask desk.GrantAsk, said string) error {
 	})
 }
 
+// day reads a day.
+func day(s string) (act.Moment, error) {
+	t, err := time.Parse(time.DateOnly, s)
+	if err != nil || t.Year() < 1 {
+		return act.Moment{}, &desk.Problem{Kind: "invalid", Text: "a day is written 2027-01-31"}
+	}
+	return act.MomentOf(t), nil
+}
+
 func lasts(s string) (act.Moment, error) {
 	d, err := time.ParseDuration(s)
 	if err != nil || d <= 0 {

@@ -61,15 +61,20 @@ func FuzzArguments(f *testing.F) {
 	})
 }
 
-// FuzzTyped reads what people write for a length of time, and for a size.
+// FuzzTyped reads what people write for a day, a length of time, a size and an act.
 func FuzzTyped(f *testing.F) {
-	for _, s := range []string{"24h", "-1h", "1e300h", "2562047h47m16s", "4GB", "32 GiB", "9223372036854775807", "8388608TiB", "0KB", ""} {
+	for _, s := range []string{"2027-01-31", "0000-01-01", "24h", "-1h", "1e300h", "2562047h47m16s", "4GB", "32 GiB", "9223372036854775807", "8388608TiB", "0KB", ""} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if m, err := lasts(s); err == nil {
 			if _, err := m.MarshalText(); err != nil {
 				t.Errorf("%q lasts until what is no moment: %v", s, err)
+			}
+		}
+		if m, err := day(s); err == nil {
+			if b, err := m.MarshalText(); err != nil || string(b[:len(s)]) != s {
+				t.Errorf("the day %q is %s: %v", s, b, err)
 			}
 		}
 		var n size

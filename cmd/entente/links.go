@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"time"
 
 	"entente/act"
 	"entente/desk"
@@ -41,11 +40,11 @@ type accreditCmd struct {
 
 // Run accredits.
 func (c *accreditCmd) Run(a *app) error {
-	until, err := time.Parse(time.DateOnly, c.Until)
+	until, err := day(c.Until)
 	if err != nil {
-		return &desk.Problem{Kind: "invalid", Text: "a day is written 2027-03-31"}
+		return err
 	}
-	return a.house(desk.HouseAsk{Kind: act.SystemAccredited, As: c.As, Accreditation: &act.Accreditation{Channel: c.Channel, Mark: act.Mark{Text: c.Mark}, Until: act.MomentOf(until), By: c.By}}, "accredited by act")
+	return a.house(desk.HouseAsk{Kind: act.SystemAccredited, As: c.As, Accreditation: &act.Accreditation{Channel: c.Channel, Mark: act.Mark{Text: c.Mark}, Until: until, By: c.By}}, "accredited by act")
 }
 
 func (a *app) house(ask desk.HouseAsk, said string) error {

@@ -105,11 +105,10 @@ func (c *releaseCmd) draft() (release.Draft, error) {
 		d.Lineage = append(d.Lineage, act.Lineage{Of: act.Number(n), How: "excerpt"})
 	}
 	if c.Review != "" {
-		day, err := time.Parse(time.DateOnly, c.Review)
+		m, err := day(c.Review)
 		if err != nil {
-			return d, &desk.Problem{Kind: "invalid", Text: "a day is written 2027-01-31"}
+			return d, err
 		}
-		m := act.MomentOf(day)
 		d.Review = &m
 	}
 	if c.Mandate != "" {

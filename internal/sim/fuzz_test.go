@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"entente/act"
@@ -41,16 +42,12 @@ func concluded(f *testing.F) *bench {
 			f.Fatal(err)
 		}
 	}
-	for i, s := range w.sides {
+	for _, s := range w.sides {
 		if err := os.MkdirAll(s.dir, 0o700); err != nil {
 			f.Fatal(err)
 		}
 		for _, size := range []int{100, 200 << 10} {
-			d := release.Draft{As: "officer", Pact: pactID, Title: "a report", Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en",
-				Mark: marks[s.party][0], Mode: "released", File: "a.txt", MediaType: "text/plain"}
-			if _, err := s.n.Release.Release(w.ctx, d, bytes.NewReader(make([]byte, size))); err != nil {
-				f.Fatal(i, err)
-			}
+			releases(f, w, s, size)
 		}
 	}
 	w.settle(20)
@@ -63,6 +60,16 @@ func concluded(f *testing.F) *bench {
 
 // quietSeed is a seed of a world in which all is concluded, and the two have a link.
 const quietSeed = 7
+
+// releases has the officer of a side release that many zeros to the other.
+func releases(t testing.TB, w *World, s *Side, size int) {
+	t.Helper()
+	d := release.Draft{As: "officer", Pact: pactID, Title: "a report", Kind: "report", Subject: "defence", Form: "electronic", Purpose: "threat-assessment", Language: "en",
+		Mark: marks[s.party][0], Mode: "released", File: "a.txt", MediaType: "text/plain"}
+	if _, err := s.n.Release.Release(w.ctx, d, bytes.NewReader(make([]byte, size))); err != nil {
+		t.Fatal(err)
+	}
+}
 
 // bench is a world that inputs are tried in: the same as long as they enter nothing.
 type bench struct {
@@ -224,6 +231,61 @@ func FuzzWant(f *testing.F) {
 		got := conn.out.in.Bytes()
 		if len(got) > 5 && (got[4] == 5 || got[4] == 6) && !released(s, kr, w) {
 			t.Errorf("%q is answered by %d bytes: %v", s, len(got), err)
+		}
+	})
+}
+
+// FuzzFetch changes a byte of a frame in which content comes, or cuts it. What is kept is what was
+// released, and what is not comes whole the next time.
+func FuzzFetch(f *testing.F) {
+	x := concluded(f)
+	w, kr, jp := x.begin(f)
+	releases(f, w, jp, 2<<20+100)
+	l, err := w.linked(kr, jp)
+	if err == nil {
+		err = w.exchange(l, 20)
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	awaiting := &base{parties: x.base.parties, at: w.now}
+	for _, s := range w.sides {
+		awaiting.concluded = append(awaiting.concluded, s.disk.Copy())
+	}
+	for n := range 6 {
+		for _, at := range []int{0, 3, 4, 5, 8, 9, 1 << 19} {
+			f.Add(n, at, byte(1), 1<<30)
+		}
+	}
+	f.Add(2, 0, byte(0), 100)
+	f.Fuzz(func(t *testing.T, n, at int, flip byte, cut int) {
+		y := &bench{cfg: x.cfg, base: awaiting}
+		w, kr, jp := y.begin(t)
+		changed := false
+		got, err := w.fetch(kr, jp, func(i int, b []byte) error {
+			if i != n {
+				return nil
+			}
+			if at >= 0 && at < len(b) && flip != 0 {
+				b[at] ^= flip
+				changed = true
+			}
+			if cut >= 0 && cut < len(b) {
+				changed = true
+				return syscall.ECONNRESET
+			}
+			return nil
+		})
+		if err == nil && got != 1 || !changed && err != nil {
+			t.Errorf("%d products came, changed %v: %v", got, changed, err)
+		}
+		if err != nil {
+			if got, err := w.fetch(kr, jp, nil); got != 1 || err != nil {
+				t.Errorf("the next time %d products came: %v", got, err)
+			}
+		}
+		if _, err := kr.n.Verify(w.ctx, quiet); err != nil {
+			t.Errorf("what was kept is not what was released: %v", err)
 		}
 	})
 }
