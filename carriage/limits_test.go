@@ -91,6 +91,11 @@ func TestOver(t *testing.T) {
 			t.Errorf("%s: told %s", name, w)
 		}
 	}
+	list := []byte(mediumHeader + `{"parcels":[` + strings.Repeat("1,", maxList/2-32) + `1]}`)
+	var err error
+	if got := allocated(func() { _, err = unverified(list) }); got > 4*len(list) || !errors.Is(err, ErrMedium) {
+		t.Errorf("a list of numbers, %d bytes: %v, and %d bytes were taken", len(list), err, got)
+	}
 	s, said := listening(t)
 	now := time.Now()
 	s.d.Now = func() time.Time { return now }
