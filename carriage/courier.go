@@ -473,8 +473,8 @@ func papers(root *os.Root) (list []byte, chain [][]byte, err error) {
 	}
 	for line := range strings.Lines(string(b)) {
 		h, err := base64.StdEncoding.Strict().DecodeString(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			return nil, nil, fmt.Errorf("%w: its chain of hand-overs does not parse", ErrMedium)
+		if err != nil || len(chain) == maxHandovers {
+			return nil, nil, fmt.Errorf("%w: its chain of hand-overs does not parse, or is longer than %d", ErrMedium, maxHandovers)
 		}
 		chain = append(chain, h)
 	}
