@@ -29,12 +29,12 @@ func FuzzArguments(f *testing.F) {
 	} {
 		f.Add(strings.ReplaceAll(s, " ", "\x00"))
 	}
+	var c cli
+	p, err := kong.New(&c, kong.Name("entente"), kong.NamedMapper("path", kong.MapperFunc(path)), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}))
+	if err != nil {
+		f.Fatal(err)
+	}
 	f.Fuzz(func(t *testing.T, line string) {
-		var c cli
-		p, err := kong.New(&c, kong.Name("entente"), kong.NamedMapper("path", kong.MapperFunc(path)), kong.Writers(io.Discard, io.Discard), kong.Exit(func(int) {}))
-		if err != nil {
-			t.Fatal(err)
-		}
 		if _, err := p.Parse(strings.Split(line, "\x00")); err != nil {
 			return
 		}
