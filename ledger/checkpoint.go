@@ -121,7 +121,7 @@ func ReadCheckpoint(card act.Card, b []byte) (act.Head, error) {
 	}
 	size, err := strconv.ParseInt(lines[1], 10, 64)
 	root, err2 := base64.StdEncoding.DecodeString(lines[2])
-	if err != nil || err2 != nil || size < 0 || len(root) != tlog.HashSize {
+	if err != nil || err2 != nil || size < 0 || size > maxEntries || len(root) != tlog.HashSize {
 		return act.Head{}, bad("no size or root")
 	}
 	h := act.Head{Size: size, Root: act.Hash(root)}
@@ -180,6 +180,10 @@ func openNote(b []byte, vs []note.Verifier) (*note.Note, error) {
 	return opened[0], nil
 }
 
+// maxEntries bounds the size that a party may state of its ledger: above it the arithmetic of
+// the tree's package does not end.
+const maxEntries = 1 << 62
+
 // maxCheckpoint bounds a signed checkpoint: three hybrid signatures are 6.5 KB.
 const maxCheckpoint = 16 << 10
 
@@ -215,6 +219,8 @@ func CheckGrowth(proof tlog.TreeProof, from, to act.Head) error {
 	switch {
 	case from.Size > to.Size:
 		return fmt.Errorf("a ledger of %d entries cannot extend one of %d", to.Size, from.Size)
+	case to.Size > maxEntries:
+		return fmt.Errorf("no ledger has %d entries", to.Size)
 	case from.Size == to.Size && from.Root != to.Root:
 		return fmt.Errorf("two ledgers of %d entries differ", to.Size)
 	case from.Size == 0 || from.Size == to.Size:
@@ -232,7 +238,7 @@ type Inclusion struct {
 
 // Vouches implements [act.Voucher].
 func (i Inclusion) Vouches(from act.Party, b []byte) bool {
-	return from == i.Party && i.Proof.Size == i.Head.Size && i.Proof.Index >= 0 && i.Proof.Index < i.Head.Size &&
+	return from == i.Party && i.Head.Size <= maxEntries && i.Proof.Size == i.Head.Size && i.Proof.Index >= 0 && i.Proof.Index < i.Head.Size &&
 		tlog.CheckRecord(i.Proof.Hashes, i.Head.Size, tlog.Hash(i.Head.Root), i.Proof.Index, tlog.RecordHash(b)) == nil
 }
 
