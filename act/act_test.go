@@ -199,6 +199,38 @@ func TestVerifiers(t *testing.T) {
 	}
 }
 
+// TestVerifiedOnce: that a signature verified is remembered of it alone.
+func TestVerifiedOnce(t *testing.T) {
+	verifier := func(fill byte) (note.Signer, note.Verifier) {
+		s, vkey, err := act.NewMLDSASigner("entente/KR", bytes.Repeat([]byte{fill}, 32))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := act.ParseVerifier(vkey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s, v
+	}
+	s, v := verifier(4)
+	_, other := verifier(5)
+	msg := []byte("text")
+	sig, err := s.Sign(msg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := bytes.Clone(sig)
+	bad[0] ^= 1
+	for range 2 {
+		if !v.Verify(msg, sig) {
+			t.Error("a signature does not verify")
+		}
+		if v.Verify([]byte("texts"), sig) || v.Verify(msg, bad) || v.Verify(append(msg, sig[0]), sig[1:]) || other.Verify(msg, sig) {
+			t.Error("what was not signed verifies")
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	files, _ := filepath.Glob(filepath.Join("..", "spec", "vectors", "act", "*.act"))
 	for _, name := range files {

@@ -128,7 +128,7 @@ func (s *session) takeBlocks(in *vault.Incoming, a catalogue.Awaited, blocks vau
 			return err
 		}
 		s.w.buf, spare = spare, s.w.buf // b stays as it is until it is written
-		go func() { written <- in.Write(i, b[4:]) }()
+		written = s.d.Vault.Beside(func() error { return in.Write(i, b[4:]) })
 		s.d.fetched(a.Number, int64(i)*vault.BlockSize, blocks.Size)
 	}
 	return nil

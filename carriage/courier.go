@@ -390,7 +390,7 @@ func (o *Post) pack(ctx context.Context, root *os.Root, p act.Party, k *packing,
 	if err != nil {
 		return Packed{}, fmt.Errorf("packing: %w", err)
 	}
-	w := bufio.NewWriterSize(f, 1<<20)
+	w := bufio.NewWriterSize(f, 64<<10)
 	_, err = o.write(ctx, w, []act.Party{d.Own.Party, p}, x)
 	if err = errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
 		return Packed{}, fmt.Errorf("packing: %w", errors.Join(err, root.Remove(name+".part")))
@@ -676,7 +676,7 @@ func (o *Post) takeParcel(ctx context.Context, root *os.Root, p Packed) error {
 		return fmt.Errorf("%w: %w", ErrMedium, err)
 	}
 	defer f.Close()
-	if _, err := o.Absorb(ctx, bufio.NewReaderSize(f, 1<<20), "courier"); err != nil {
+	if _, err := o.Absorb(ctx, bufio.NewReaderSize(f, 64<<10), "courier"); err != nil {
 		return fmt.Errorf("taking in %s: %w", p.File, err)
 	}
 	return nil

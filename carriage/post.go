@@ -409,7 +409,7 @@ func (o *Post) write(ctx context.Context, w io.Writer, route []act.Party, l *let
 	if err := errors.Join(pw.part(signed), pw.part(acts)); err != nil {
 		return out, err
 	}
-	buf := make([]byte, vault.BlockSize)
+	var buf []byte // most parcels carry acts alone
 	for k, g := range l.statement.Gives {
 		if g.List {
 			if err := pw.part(lists[k]); err != nil {
@@ -418,6 +418,7 @@ func (o *Post) write(ctx context.Context, w io.Writer, route []act.Party, l *let
 		}
 		for i := g.From; i < g.From+g.Count; i++ {
 			n := min(vault.BlockSize, open[k].Size()-int64(i)*vault.BlockSize)
+			buf = slices.Grow(buf[:0], int(n))
 			if _, err := open[k].ReadAt(buf[:n], int64(i)*vault.BlockSize); err != nil && !errors.Is(err, io.EOF) {
 				return out, err
 			}

@@ -337,6 +337,15 @@ func (c *Catalogue) Pacts(tx *ledger.Tx) ([]Row, error) { return rows[Row](tx, t
 // Text reads a pact's text.
 func (c *Catalogue) Text(tx *ledger.Tx, s act.Sum) ([]byte, error) { return tx.Get(tableText, s[:]) }
 
+// parsedTexts keeps the texts that were parsed, whichever catalogue holds them: a process that begins
+// anew, and the past that is folded aside, read the same bytes.
+var parsedTexts struct {
+	sync.Mutex
+	of map[act.Sum]*pact.Pact
+}
+
+const maxTexts = 256
+
 func (c *Catalogue) text(tx *ledger.Tx, s act.Sum) (*pact.Pact, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -350,14 +359,32 @@ func (c *Catalogue) text(tx *ledger.Tx, s act.Sum) (*pact.Pact, error) {
 	if SumOf(b) != s {
 		return nil, errors.New("reading a pact's text: the row is not the text that was agreed on: 'entente ledger verify' tells what else was altered")
 	}
-	p, problems := pact.Parse(b)
-	if len(problems) > 0 {
-		return nil, fmt.Errorf("reading a pact's text: %s", problems[0].Text)
+	p, err := parseText(s, b)
+	if err != nil {
+		return nil, err
 	}
 	if c.texts == nil {
 		c.texts = make(map[act.Sum]*pact.Pact)
 	}
 	c.texts[s] = p
+	return p, nil
+}
+
+// parseText parses a text of which s is the sum.
+func parseText(s act.Sum, b []byte) (*pact.Pact, error) {
+	parsedTexts.Lock()
+	defer parsedTexts.Unlock()
+	if p := parsedTexts.of[s]; p != nil {
+		return p, nil
+	}
+	p, problems := pact.Parse(b)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("reading a pact's text: %s", problems[0].Text)
+	}
+	if len(parsedTexts.of) >= maxTexts || parsedTexts.of == nil {
+		parsedTexts.of = make(map[act.Sum]*pact.Pact)
+	}
+	parsedTexts.of[s] = p
 	return p, nil
 }
 

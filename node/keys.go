@@ -59,7 +59,11 @@ type opened struct {
 
 func (k keys) open(p act.Party, names act.Names, seams Seams) (o opened, err error) {
 	o.card = act.Card{Party: p, Name: names, Period: 1}
-	if o.seal, err = seal.NewPrivateKey(k.Seal); err != nil {
+	sealKey := seal.NewPrivateKey
+	if seams.SealKey != nil {
+		sealKey = seams.SealKey
+	}
+	if o.seal, err = sealKey(k.Seal); err != nil {
 		return o, err
 	}
 	o.card.Seal = o.seal.Public()

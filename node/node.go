@@ -37,6 +37,7 @@ import (
 	"entente/reading"
 	"entente/release"
 	"entente/ruling"
+	"entente/seal"
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/note"
@@ -55,6 +56,12 @@ type Seams struct {
 	// string, in place of the hybrid suite: a simulated world has a cheap one whose
 	// signatures repeat. Nil: the real suite, P-384 and ML-DSA-87.
 	Signer func(name string, secret []byte) (note.Signer, string, error)
+	// SealKey makes the key that a seed determines; nil: seal.NewPrivateKey. A simulated
+	// world, whose nodes start again and again, keeps those that it made.
+	SealKey func(seed []byte) (*seal.PrivateKey, error)
+	// Aside runs what goes on beside its caller, who waits for its end: a block that is
+	// written while the next one is made. Nil: as a goroutine; a simulated world has one only.
+	Aside func(func())
 }
 
 // World returns the real one.
@@ -334,6 +341,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 	n.Ledger = ledger.Open(shelf, ledger.Config{Party: card.Party, Signers: o.signers, Fold: n.Catalogue.Fold})
 	if shelves != nil {
 		n.Vault = vault.New(shelves)
+		n.Vault.Aside = seams.Aside
 		n.Vault.Inline = n.inline
 	}
 	n.Chancery = &chancery.Office{Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Signer: n.signer, Now: seams.Now}

@@ -332,11 +332,21 @@ func segments(dst io.Writer, src io.Reader, dek []byte, in *integrity) (c Closed
 	if err != nil {
 		return c, 0, 0, nil, err
 	}
-	plain, out := make([]byte, in.Size), make([]byte, 0, in.EncSize)
-	defer clear(plain)
+	// Most products are small: room for a whole segment is made once this is full.
+	plain, out := make([]byte, min(in.Size, 64<<10)), []byte(nil)
+	defer func() { clear(plain) }()
 	sig := hmac.New(sha256.New, dek)
 	for {
 		n, err := io.ReadFull(src, plain)
+		if err == nil && n < in.Size {
+			whole := make([]byte, in.Size)
+			copy(whole, plain)
+			clear(plain)
+			plain = whole
+			var more int
+			more, err = io.ReadFull(src, plain[n:])
+			n += more
+		}
 		last := err == io.EOF || err == io.ErrUnexpectedEOF
 		if err != nil && !last {
 			return c, 0, 0, nil, fmt.Errorf("reading the content: %w", err)
@@ -584,8 +594,9 @@ func (r *Reader) load(i int) error {
 	}
 	r.at = -1
 	s := r.in.Segments[i]
-	if cap(r.enc) < r.in.EncSize {
-		r.enc, r.dec = make([]byte, r.in.EncSize), make([]byte, 0, r.in.Size)
+	if cap(r.enc) < s.EncSize { // a small product has one small segment
+		clear(r.dec[:cap(r.dec)])
+		r.enc, r.dec = make([]byte, s.EncSize), make([]byte, 0, s.Size)
 	}
 	enc := r.enc[:s.EncSize]
 	if n, err := r.r.ReadAt(enc, int64(len(head()))+int64(i)*int64(r.in.EncSize)); n < len(enc) {

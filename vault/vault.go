@@ -189,6 +189,8 @@ const (
 type Vault struct {
 	// Inline finds an object that stands in the ledger's rows, or returns nil; it may be nil itself.
 	Inline func(ctx context.Context, d Digest) ([]byte, error)
+	// Aside runs what goes on beside its caller, who waits for its end; nil: as a goroutine.
+	Aside func(func())
 
 	shelf Shelf
 	busy  chan struct{} // held by whoever hashes and writes a block: bulk leaves processors to what is small
@@ -210,6 +212,18 @@ func (v *Vault) alone(f func() error) error {
 	v.busy <- struct{}{}
 	defer func() { <-v.busy }()
 	return f()
+}
+
+// Beside runs f beside the caller. The channel tells how it ended.
+func (v *Vault) Beside(f func() error) chan error {
+	done := make(chan error, 1)
+	run := func() { done <- f() }
+	if v.Aside != nil {
+		v.Aside(run)
+	} else {
+		go run()
+	}
+	return done
 }
 
 // Died is closed when the shelf failed with [ErrStorage]; Err is then the error.
@@ -278,7 +292,7 @@ func (v *Vault) Writer(ctx context.Context, name string) (*Writer, error) {
 	if err := s.Truncate(0); err != nil { // left by an attempt that ended
 		return nil, errors.Join(err, s.Close())
 	}
-	return &Writer{v: v, s: s, block: make([]byte, 0, BlockSize), behind: make([]byte, 0, BlockSize)}, nil
+	return &Writer{v: v, s: s}, nil
 }
 
 // Write implements io.Writer.
@@ -306,15 +320,14 @@ func (w *Writer) end() {
 	w.block, w.behind = w.behind[:0], w.block
 	w.b.Size += int64(len(w.behind))
 	w.b.Leaves = append(w.b.Leaves, [48]byte{})
-	at, b, done := &w.b.Leaves[len(w.b.Leaves)-1], w.behind, make(chan error, 1)
-	w.writing = done
-	go func() {
-		done <- w.v.alone(func() error {
+	at, b := &w.b.Leaves[len(w.b.Leaves)-1], w.behind
+	w.writing = w.v.Beside(func() error {
+		return w.v.alone(func() error {
 			*at = leaf(b)
 			_, err := w.s.Write(b)
 			return err
 		})
-	}()
+	})
 }
 
 // wait waits until nothing is being written.
@@ -401,7 +414,7 @@ func (v *Vault) Blocks(ctx context.Context, d Digest) (Blocks, error) {
 	}
 	defer f.Close()
 	b := Blocks{Size: f.Size()}
-	buf := make([]byte, BlockSize)
+	buf := make([]byte, min(BlockSize, b.Size))
 	for off := int64(0); off < b.Size; off += BlockSize {
 		if err := ctx.Err(); err != nil {
 			return b, err
@@ -533,7 +546,7 @@ func (v *Vault) receive(ctx context.Context, d Digest, b Blocks) (*Incoming, err
 	}
 	s.Cold() // a person opens it, later
 	in := &Incoming{v: v, s: s, d: d, b: b}
-	buf := make([]byte, BlockSize)
+	buf := make([]byte, min(BlockSize, b.Size))
 	for in.next < len(b.Leaves) {
 		n := b.length(in.next)
 		off := int64(in.next) * BlockSize

@@ -112,7 +112,7 @@ func (s *simulator) build(name string, overlay map[string]string) (string, error
 func (s *simulator) start(bin string, seeds, from uint64, more ...string) ([]byte, error) {
 	c := exec.Command(bin, append([]string{"-test.run", "^TestWorlds$", "-test.v", "-test.timeout", "0", "-seeds", fmt.Sprint(seeds), "-from", fmt.Sprint(from), "-steps", fmt.Sprint(s.steps)}, more...)...)
 	c.Dir = filepath.Join(s.root, "internal", "sim")
-	c.Env = append(os.Environ(), "GOMAXPROCS=2", "TMPDIR="+s.worldsDir)
+	c.Env = append(os.Environ(), "GOMAXPROCS=1", "TMPDIR="+s.worldsDir)
 	return c.CombinedOutput()
 }
 

@@ -409,18 +409,24 @@ func (w *World) meanwhile(s *Side) {
 
 // held reads the products that s has, of its own and of the partner's.
 func (w *World) held(s *Side, f func(product.Custody) bool) (all []product.Custody) {
-	_ = read(s.disk, func(tx *ledger.Tx) error {
-		c := catalogue.Catalogue{Own: s.party}
-		for cu, err := range c.Products(tx) {
-			if err != nil {
-				return err
+	if at := s.disk.Rows(); s.heldAt != at {
+		s.heldAt, s.held = at, nil
+		_ = read(s.disk, func(tx *ledger.Tx) error {
+			c := catalogue.Catalogue{Own: s.party}
+			for cu, err := range c.Products(tx) {
+				if err != nil {
+					return err
+				}
+				s.held = append(s.held, cu)
 			}
-			if f(cu) {
-				all = append(all, cu)
-			}
+			return nil
+		})
+	}
+	for _, cu := range s.held {
+		if f(cu) {
+			all = append(all, cu)
 		}
-		return nil
-	})
+	}
 	return all
 }
 

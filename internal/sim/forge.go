@@ -356,7 +356,7 @@ func (w *World) signer(s *Side) note.Signer {
 		b, err := tx.Get("node/keys", []byte("node"))
 		return errors.Join(err, json.Unmarshal(b, &k))
 	})
-	n, _, err := cheap(ledger.Origin(s.party), k.P384)
+	n, _, err := w.cfg.cheap(ledger.Origin(s.party), k.P384)
 	if err != nil {
 		panic(err)
 	}

@@ -16,6 +16,8 @@ import (
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/node"
+	"entente/product"
+	"entente/seal"
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/note"
@@ -67,6 +69,9 @@ type Side struct {
 
 	packing string // the folder of a medium in the making
 
+	held   []product.Custody // what its disk lists
+	heldAt any               // in this state of its rows
+
 	armed []fault
 	power bool // the power went in this step
 	rot   []vault.Digest
@@ -115,14 +120,46 @@ func (s *Side) now() time.Time {
 }
 
 func (s *Side) seams() node.Seams {
-	return node.Seams{Now: s.now, Random: s.w.random, Signer: cheap, Log: s.w.log,
+	return node.Seams{Now: s.now, Random: s.w.random, Signer: s.w.cfg.cheap, Log: s.w.log, SealKey: s.w.cfg.sealKey, Aside: func(f func()) { f() },
 		Connect: func(context.Context, string) (net.Conn, error) {
 			return nil, errors.New("a simulated node calls nobody")
 		}}
 }
 
+// signer is a cheap signer and its verifier's string.
+type signer struct {
+	note.Signer
+	vkey string
+}
+
 // cheap makes an Ed25519 signer: its signatures repeat, and cost a twentieth of
-// the real suite's.
+// the real suite's. Each is made once: nodes of all worlds begin with the same keys.
+func (c *Config) cheap(name string, secret []byte) (note.Signer, string, error) {
+	key := name + "\n" + string(secret)
+	if s, ok := c.signers[key]; ok {
+		return s.Signer, s.vkey, nil
+	}
+	s, vkey, err := cheap(name, secret)
+	if c.signers == nil {
+		c.signers = map[string]signer{}
+	}
+	c.signers[key] = signer{s, vkey}
+	return s, vkey, err
+}
+
+// sealKey makes a seal key, once.
+func (c *Config) sealKey(seed []byte) (*seal.PrivateKey, error) {
+	if k := c.keys[string(seed)]; k != nil {
+		return k, nil
+	}
+	k, err := seal.NewPrivateKey(seed)
+	if c.keys == nil {
+		c.keys = map[string]*seal.PrivateKey{}
+	}
+	c.keys[string(seed)] = k
+	return k, err
+}
+
 func cheap(name string, secret []byte) (note.Signer, string, error) {
 	seed := sha256.Sum256(secret)
 	skey := base64.StdEncoding.EncodeToString(append([]byte{1}, seed[:]...))

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 	"slices"
 	"testing"
 	"testing/cryptotest"
@@ -79,15 +81,51 @@ func TestWorlds(t *testing.T) {
 }
 
 // TestRepeats: the same seed gives the same history, byte for byte, with the
-// roots of all ledgers at its end, whatever ran before it and wherever its folders lie.
+// roots of all ledgers at its end, whatever ran before it, wherever its folders lie,
+// and on however many processors.
 func TestRepeats(t *testing.T) {
 	cfg, elsewhere := config(t), config(t)
-	for _, seed := range []uint64{0, 1, 2, 4, 6, 9} { // by links, a pouch, in bad faith, by the hub, by media, by all
-		one := sim.Run(cfg, seed, sim.Plan(seed, 120))
-		other := sim.Run(elsewhere, seed, sim.Plan(seed, 120))
-		if !bytes.Equal(one.History, other.History) || !bytes.Contains(one.History, []byte(", root ")) {
-			t.Errorf("seed %d gives two histories:\n%s\n%s", seed, one.History, other.History)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	run := func(cfg *sim.Config, seed uint64, processors int) []byte {
+		runtime.GOMAXPROCS(processors)
+		return sim.Run(cfg, seed, sim.Plan(seed, 120)).History
+	}
+	var all [][]byte
+	for seed := range uint64(20) { // by links, a pouch, in bad faith, by the hub, by media, by all
+		all = append(all, run(cfg, seed, 1))
+	}
+	for seed := uint64(len(all)); seed > 0; {
+		seed--
+		other := run(elsewhere, seed, 2)
+		if !bytes.Equal(all[seed], other) || !bytes.Contains(other, []byte(", root ")) {
+			t.Errorf("seed %d gives two histories:\n%s\n%s", seed, all[seed], other)
 		}
+	}
+}
+
+// TestOneGoroutine: no step of any node begins a goroutine, so that nothing can come
+// in another order.
+func TestOneGoroutine(t *testing.T) {
+	cfg := config(t)
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // a collection begins workers of its own
+	created := func() uint64 {
+		s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
+		metrics.Read(s)
+		return s[0].Value.Uint64()
+	}
+	before := created()
+	done := make(chan bool)
+	go close(done)
+	if <-done; created() == before {
+		t.Fatal("a goroutine that begins is not counted")
+	}
+	for seed := range uint64(20) {
+		before := created()
+		sim.Run(cfg, seed, sim.Plan(seed, 120))
+		if n := created() - before; n > 0 {
+			t.Errorf("the world of seed %d began %d goroutines", seed, n)
+		}
+		runtime.GC()
 	}
 }
 

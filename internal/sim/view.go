@@ -183,19 +183,21 @@ func (w *World) lookBy(s *Side, channel string) {
 			}
 		}
 		fresh := len(s.view.acts) == 0
+		var all []ledger.Entry
 		for e, err := range tx.Entries(v.size()) {
 			if err != nil {
 				return err
 			}
+			all = append(all, e)
+		}
+		for i, e := range all {
 			hs, err := tlog.StoredHashes(e.Index, e.Bytes, v)
 			if err != nil {
 				return err
 			}
 			v.hashes = append(v.hashes, hs...)
 			v.acts, v.sums = append(v.acts, e.Act), append(v.sums, e.Digest)
-			if v.void, err = refusedNext(tx, e); err != nil {
-				return err
-			}
+			v.void = i+1 < len(all) && refuses(all[i+1], e)
 			w.enter(s, v, e, channel, fresh)
 		}
 		return nil
@@ -208,19 +210,15 @@ func (w *World) lookBy(s *Side, channel string) {
 	}
 }
 
-// refusedNext reports whether the entry that follows a partner's act refuses it
-// for who signed it, or when: then the act has no effect.
-func refusedNext(tx *ledger.Tx, e ledger.Entry) (bool, error) {
-	if e.Index+1 >= tx.Size() {
-		return false, nil
-	}
-	next, err := tx.Entry(e.Index + 1)
+// refuses reports whether the entry that follows a partner's act refuses it for who
+// signed it, or when: then the act has no effect.
+func refuses(next, e ledger.Entry) bool {
 	r, ok := next.Act.Body.(act.Refusal)
 	if !ok || r.Act != e.Digest || !e.Act.Kind.Known() {
-		return false, err
+		return false
 	}
 	article := r.Because[0].Article
-	return slices.Contains([]string{"act", "authorities", "third party", "reclassification"}, article) || article == "no pact" && e.Act.Kind != act.ProductReleased, err
+	return slices.Contains([]string{"act", "authorities", "third party", "reclassification"}, article) || article == "no pact" && e.Act.Kind != act.ProductReleased
 }
 
 // enter checks one new entry against all before it, and folds it.

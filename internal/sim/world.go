@@ -29,6 +29,7 @@ import (
 
 	"entente/act"
 	"entente/party"
+	"entente/seal"
 )
 
 func code(c act.Card) string { return party.Code(c) }
@@ -38,6 +39,9 @@ type Config struct {
 	Dir    string            // an empty folder of their own, for evidence
 	Random func(seed uint64) // sets the randomness of the crypto packages; nil: it is the machine's
 	bases  [2]*base          // of two parties, and of three
+
+	signers map[string]signer           // that were made
+	keys    map[string]*seal.PrivateKey // by their seeds
 }
 
 // Failure is an invariant that did not hold.
