@@ -314,6 +314,7 @@ func (w *World) release(s *Side, d release.Draft, size int) string {
 	if err != nil {
 		w.told(s, err)
 		w.refusedInLedger(s, err, act.ReleaseDenied)
+		w.refused(s, err, s.ofRelease(d, "", d.As, ""))
 		return fmt.Sprint(s, " ", err)
 	}
 	w.released[slip.Number] = &paper{sum(b), s.party}
@@ -448,6 +449,10 @@ func (w *World) doApprove() string {
 	if err != nil {
 		w.told(s, err)
 		w.refusedInLedger(s, err, act.ReleaseDenied)
+		if p := s.view.products[n]; p != nil {
+			drafter, _, _ := strings.Cut(p.drafter, "@")
+			w.refused(s, err, s.ofRelease(release.DraftOf(&p.body.Manifest, as, nil), n, as, drafter))
+		}
 		return fmt.Sprint(s, " ", n, " ", err)
 	}
 	w.hit("people: a second person releases")
@@ -485,6 +490,7 @@ func (w *World) open(s *Side, n act.Number, as, purpose string) string {
 			w.hit("people: the originator is asked for its share")
 		}
 		w.refusedInLedger(s, err, act.OpeningDenied)
+		w.refused(s, err, s.ofDeed(n, reading.Deed{As: as, Deed: "read", Purpose: purpose}))
 		return err.Error()
 	}
 	defer o.Close()
@@ -567,10 +573,13 @@ func (w *World) doDeed() string {
 	if err != nil {
 		w.told(s, err)
 		w.refusedInLedger(s, err, act.OpeningDenied)
+		w.refused(s, err, s.ofDeed(cu.Manifest.Number, d))
 	} else {
 		w.hit("people: " + d.Deed)
 		if d.Deed == "copy" && w.rnd.IntN(2) == 0 { // and another one
 			_, err = s.n.Reading.Do(w.ctx, cu.Manifest.Number, d)
+			w.look(s)
+			w.refused(s, err, s.ofDeed(cu.Manifest.Number, d))
 		}
 	}
 	return fmt.Sprint(s, " ", d.Deed, " ", cu.Manifest.Number, " as ", d.As, ": ", text(err))

@@ -11,6 +11,7 @@ import (
 	"entente/act"
 	"entente/carriage"
 	"entente/catalogue"
+	"entente/chancery"
 	"entente/intake"
 	"entente/ledger"
 	"entente/reading"
@@ -157,16 +158,21 @@ func (w *World) refusedInLedger(s *Side, err error, k act.Kind) {
 func (w *World) counted(s *Side, err error) {
 	var r *release.Refused
 	var d *reading.Denied
+	var h *chancery.Refused
 	var c *ledger.Contradiction
 	var back *carriage.Restored
 	switch {
 	case errors.As(err, &r):
 		for _, b := range r.Ruling.Because {
-			w.hit("refused: " + plain(b.Text))
+			w.hit("refused: " + worded(b.Text))
 		}
 	case errors.As(err, &d):
 		for _, b := range d.Ruling.Because {
-			w.hit("refused: " + plain(b.Text))
+			w.hit("refused: " + worded(b.Text))
+		}
+	case errors.As(err, &h):
+		for _, b := range h.Ruling.Because {
+			w.hit("refused: " + worded(b.Text))
 		}
 	case errors.As(err, &back):
 		w.hit("recovery: a node learns that it is an old copy")

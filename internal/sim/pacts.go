@@ -32,7 +32,7 @@ func (w *World) doPact() string {
 		return fmt.Sprint(s, " is no party to ", t.name)
 	}
 	var err error
-	what := ""
+	what, as := "", "officer"
 	r := s.view.rows[t.sum]
 	switch {
 	case r == nil:
@@ -41,7 +41,8 @@ func (w *World) doPact() string {
 	case w.rnd.IntN(8) == 0:
 		phase := pick(w.rnd, pact.Active, pact.Active, pact.NoticeSuspended, pact.Terminated)
 		what = "read as " + string(phase)
-		err = s.n.Chancery.Read(w.ctx, t.id, t.sum, phase, "", pick(w.rnd, "officer", "officer", "second"))
+		as = pick(w.rnd, "officer", "officer", "second")
+		err = s.n.Chancery.Read(w.ctx, t.id, t.sum, phase, "", as)
 	default:
 		steps := []act.Kind{act.PactInitialled, act.PactApproved, act.PactSigned, act.PactSigned, act.PactSigned, act.PactNotified, act.PactNotified, act.PactNotified, act.PactNotified}
 		if w.rnd.IntN(6) == 0 {
@@ -51,11 +52,12 @@ func (w *World) doPact() string {
 			steps = []act.Kind{act.PactNotice, act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn, act.PactNoticeWithdrawn, act.PactSigned}
 		}
 		k := pick(w.rnd, steps...)
-		what = string(k)
-		err = s.n.Chancery.Step(w.ctx, k, t.id, t.sum, "", pick(w.rnd, "officer", "officer", "officer", "second"))
+		what, as = string(k), pick(w.rnd, "officer", "officer", "officer", "second")
+		err = s.n.Chancery.Step(w.ctx, k, t.id, t.sum, "", as)
 	}
 	if err != nil {
 		w.told(s, err)
+		w.refused(s, err, refusal{id: t.id, row: r, name: as})
 	} else if !s.power {
 		w.hit("people: " + strings.Split(what, " as ")[0])
 		if len(w.parties) == 3 { // one of the others hears of it first
@@ -122,6 +124,11 @@ func (w *World) doMandate() string {
 	_, err := s.n.Chancery.Mandate(w.ctx, m, as)
 	if err != nil {
 		w.told(s, err)
+		q := refusal{id: id, row: s.view.known(id), name: as, deed: reading.Deed{Until: m.Until}, m: act.Manifest{Subject: m.Subject, Purpose: m.Purpose, Mark: m.Mark}}
+		if r := s.view.rules(id, s.now()); r != nil {
+			q.row = r
+		}
+		w.refused(s, err, q)
 	} else {
 		w.hit("people: a mandate is given")
 	}
@@ -157,9 +164,11 @@ func (w *World) doVisit() string {
 		_, err := s.n.Chancery.State(w.ctx, pactID, act.VisitAsked, v, s.neighbour(), "officer")
 		return fmt.Sprint(s, " asks for a visit: ", text(err))
 	case "approve":
-		_, err := s.n.Chancery.ApproveVisit(w.ctx, pick(w.rnd, all...), marks[s.party][pick(w.rnd, 0, 1, 1, 1, 2)], pick(w.rnd, "officer", "officer", "officer", "second"))
+		d, mark, as := pick(w.rnd, all...), marks[s.party][pick(w.rnd, 0, 1, 1, 1, 2)], pick(w.rnd, "officer", "officer", "officer", "second")
+		_, err := s.n.Chancery.ApproveVisit(w.ctx, d, mark, as)
 		if err != nil {
 			w.told(s, err)
+			w.refused(s, err, s.ofVisit(d, mark, as))
 		} else {
 			w.hit("people: a visit is approved")
 		}
@@ -174,13 +183,15 @@ func (w *World) doVisit() string {
 		return "nothing is here"
 	}
 	cu := pick(w.rnd, held...)
-	_, err := s.n.Reading.Do(w.ctx, cu.Manifest.Number, reading.Deed{As: pick(w.rnd, "analyst", "analyst", "analyst", "junior"), Deed: "show", Purpose: cu.Manifest.Purpose, Visit: &d, Visitor: pick(w.rnd, "visitor", "visitor", "visitor", "visitor", "stranger")})
+	deed := reading.Deed{As: pick(w.rnd, "analyst", "analyst", "analyst", "junior"), Deed: "show", Purpose: cu.Manifest.Purpose, Visit: &d, Visitor: pick(w.rnd, "visitor", "visitor", "visitor", "visitor", "stranger")}
+	_, err := s.n.Reading.Do(w.ctx, cu.Manifest.Number, deed)
 	if s.power {
 		return "the power went"
 	}
 	if err != nil {
 		w.told(s, err)
 		w.refusedInLedger(s, err, act.OpeningDenied)
+		w.refused(s, err, s.ofDeed(cu.Manifest.Number, deed))
 	}
 	return fmt.Sprint(s, " shows ", cu.Manifest.Number, ": ", text(err))
 }

@@ -153,7 +153,7 @@ func (w *World) enterProduct(s *Side, v *view, e ledger.Entry, channel string) {
 func (w *World) enterRelease(s *Side, v *view, e ledger.Entry, p *seen, b act.Release, channel string) {
 	a, n, own := e.Act, b.Manifest.Number, e.Act.From == v.own
 	if a.Kind == act.ReleaseAsked {
-		p.body = b
+		p.body, p.drafter = b, a.By
 		return
 	}
 	why := v.allowed(a, b, channel)
@@ -188,7 +188,7 @@ func (w *World) releasedBy(s *Side, v *view, a act.Act, b act.Release, why strin
 		w.fail(10, "%s released %s, and %s %s", s, m.Number, name, why)
 	}
 	for _, to := range m.Recipients {
-		if told := v.notified[to][name]; told == "" || told != v.persons[name].Key {
+		if told := v.notified[to][name]; told.Key == "" || told.Key != v.persons[name].Key || !slices.Contains(told.Offices, act.Releasing) {
 			w.fail(3, "%s released %s by %s, of whom %s was not told", s, m.Number, name, to)
 		}
 	}

@@ -72,9 +72,10 @@ type Side struct {
 	held   []product.Custody // what its disk lists
 	heldAt any               // in this state of its rows
 
-	armed []fault
-	power bool // the power went in this step
-	rot   []vault.Digest
+	armed  []fault
+	power  bool // the power went in this step
+	struck bool // a fault struck in this step
+	rot    []vault.Digest
 }
 
 type saved struct {
@@ -193,7 +194,7 @@ func (s *Side) fail(op memory.Op) error {
 		err := f.err
 		s.armed = append(s.armed[:i:i], s.armed[i+1:]...)
 		s.w.hit("fault: " + string(op) + ": " + err.Error())
-		s.power = err == errPower
+		s.power, s.struck = err == errPower, true
 		return err
 	}
 	return nil

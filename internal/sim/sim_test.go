@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"slices"
+	"strings"
 	"testing"
 	"testing/cryptotest"
 	"time"
@@ -126,6 +127,25 @@ func TestOneGoroutine(t *testing.T) {
 			t.Errorf("the world of seed %d began %d goroutines", seed, n)
 		}
 		runtime.GC()
+	}
+}
+
+// TestGrounds: each ground that a run must reach is one whose truth is asked for.
+func TestGrounds(t *testing.T) {
+	n := 0
+	for _, k := range (sim.Reach{}).Missing() {
+		text, ok := strings.CutPrefix(k, "refused: ")
+		if !ok {
+			if text, ok = strings.CutPrefix(k, "refused to a partner: "); !ok {
+				continue
+			}
+		}
+		if n++; !sim.Ground(text) {
+			t.Errorf("nothing asks whether it is so: %q", text)
+		}
+	}
+	if n < 50 {
+		t.Errorf("only %d grounds must be reached", n)
 	}
 }
 

@@ -36,6 +36,7 @@ type terms struct {
 	parties   []act.Party
 	hub       act.Party
 	notified  bool // it enters into force with the later notification, and has terms; else with the last signature
+	standing  bool // it knows standing authority
 	framework bool // any purpose that it names
 	copies    bool // each copy wants its originators' approval
 	methods   []string
@@ -45,9 +46,9 @@ type terms struct {
 // The texts: the one of 2016 and its amendment, the arrangement of 2014, by which
 // the hub is given what it passes on, and one by which it passes on what is sealed.
 var (
-	original = &terms{name: "the pact", id: pactID, version: 1, bytes: pactText, parties: parties[:2], notified: true, copies: true, methods: []string{"burn", "erase"}, limit: between}
+	original = &terms{name: "the pact", id: pactID, version: 1, bytes: pactText, parties: parties[:2], notified: true, standing: true, copies: true, methods: []string{"burn", "erase"}, limit: between}
 	amended  = &terms{name: "the amended pact", id: pactID, version: 2, bytes: with(pactText, "version: 1", "version: 2", "use: bound", "use: framework", "copies: consent", "copies: minimum", "[burn, erase]", "[burn, shred]"),
-		parties: parties[:2], notified: true, framework: true, methods: []string{"burn", "shred"}, limit: between}
+		parties: parties[:2], notified: true, standing: true, framework: true, methods: []string{"burn", "shred"}, limit: between}
 	passing = &terms{name: "the arrangement", id: passingID, version: 1, bytes: hubText, parties: parties[:], hub: "US", copies: true, methods: []string{"burn", "erase"}, limit: toHub}
 	blind   = &terms{name: "the pact of sealed passage", id: blindID, version: 1, bytes: with(hubText, "pact: kr-jp-us-2014", "pact: kr-jp-us-seal", "reads: true", "reads: false",
 		"subjects:", "  - {between: [KR, JP], ceiling: CONFIDENTIAL, channels: [hub]}\nsubjects:"), parties: parties[:], hub: "US", copies: true, methods: []string{"burn", "erase"},

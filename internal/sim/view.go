@@ -11,6 +11,8 @@ import (
 	"entente/act"
 	"entente/catalogue"
 	"entente/ledger"
+	"entente/seal"
+	"entente/vault"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -27,9 +29,12 @@ type view struct {
 	last     act.Moment                 // of our last own act
 	from     map[act.Party][]act.Digest // acts of a partner, in order
 	to       map[act.Party][]act.Digest // acts of ours to a partner, in order
+	clock    map[act.Party]time.Time    // of the last act of a partner that has an effect
+	today    time.Time                  // by our clock, when the disk was looked at
 	persons  map[string]act.Person
-	notified map[act.Party]map[string]string // our persons, as a partner was told of them
-	via      map[act.Party]act.Party         // the hub that a partner is reached by
+	notified map[act.Party]map[string]act.Authority // our persons, as a partner was told of them
+	told     map[act.Party]map[string]act.Authority // a partner's, as it told us
+	via      map[act.Party]act.Party                // the hub that a partner is reached by
 	rows     map[act.Sum]*row
 	early    map[act.Sum][]act.Act // steps that came before their text
 	blocked  map[act.PactID]bool
@@ -51,6 +56,7 @@ type seen struct {
 	mark      act.Mark
 	ok        string             // why it may not be received; empty: it may
 	act       act.Act            // its release
+	drafter   string             // while it waits for a second person
 	waits     bool               // here, for an approval that it names
 	received  int                // receipts of ours
 	home      map[act.Party]int  // receipts of partners
@@ -84,7 +90,7 @@ type visit struct {
 }
 
 func newView(own act.Party) *view {
-	return &view{own: own, from: map[act.Party][]act.Digest{}, to: map[act.Party][]act.Digest{}, persons: map[string]act.Person{}, notified: map[act.Party]map[string]string{}, via: map[act.Party]act.Party{},
+	return &view{own: own, from: map[act.Party][]act.Digest{}, to: map[act.Party][]act.Digest{}, persons: map[string]act.Person{}, notified: map[act.Party]map[string]act.Authority{}, told: map[act.Party]map[string]act.Authority{}, clock: map[act.Party]time.Time{}, via: map[act.Party]act.Party{},
 		rows: map[act.Sum]*row{}, early: map[act.Sum][]act.Act{}, blocked: map[act.PactID]bool{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, before: map[act.Digest][]act.Act{}, mandates: map[act.Digest]*mandate{}, visits: map[act.Digest]*visit{},
 		disputed: map[act.Party]bool{}, owed: map[act.Digest]string{}, refused: map[act.Digest]bool{}, taken: map[string]bool{}}
 }
@@ -98,10 +104,7 @@ func (v *view) clone() *view {
 	c.from, c.to, c.early, c.before = clipped(v.from), clipped(v.to), clipped(v.early), clipped(v.before)
 	c.persons, c.owed, c.refused, c.taken = maps.Clone(v.persons), maps.Clone(v.owed), maps.Clone(v.refused), maps.Clone(v.taken)
 	c.via, c.blocked, c.disputed = maps.Clone(v.via), maps.Clone(v.blocked), maps.Clone(v.disputed)
-	c.notified = map[act.Party]map[string]string{}
-	for k, m := range v.notified {
-		c.notified[k] = maps.Clone(m)
-	}
+	c.notified, c.told, c.clock = nested(v.notified), nested(v.told), maps.Clone(v.clock)
 	c.rows, c.products = map[act.Sum]*row{}, map[act.Number]*seen{}
 	for k, r := range v.rows {
 		n := *r
@@ -115,6 +118,14 @@ func (v *view) clone() *view {
 	}
 	c.consents, c.mandates, c.visits = copied(v.consents), copied(v.mandates), copied(v.visits)
 	return &c
+}
+
+func nested[K, L comparable, E any](m map[K]map[L]E) map[K]map[L]E {
+	c := make(map[K]map[L]E, len(m))
+	for k, n := range m {
+		c[k] = maps.Clone(n)
+	}
+	return c
 }
 
 func clipped[K comparable, E any](m map[K][]E) map[K][]E {
@@ -197,7 +208,10 @@ func (w *World) lookBy(s *Side, channel string) {
 			}
 			v.hashes = append(v.hashes, hs...)
 			v.acts, v.sums = append(v.acts, e.Act), append(v.sums, e.Digest)
-			v.void = i+1 < len(all) && refuses(all[i+1], e)
+			v.void, v.today = false, s.now()
+			if i+1 < len(all) {
+				w.answered(s, v, e, all[i+1], channel)
+			}
 			w.enter(s, v, e, channel, fresh)
 		}
 		return nil
@@ -210,15 +224,38 @@ func (w *World) lookBy(s *Side, channel string) {
 	}
 }
 
-// refuses reports whether the entry that follows a partner's act refuses it for who
-// signed it, or when: then the act has no effect.
-func refuses(next, e ledger.Entry) bool {
+// answered looks at the answer that follows a partner's act: one that refuses it for who
+// signed it, or when, takes its effect away.
+func (w *World) answered(s *Side, v *view, e, next ledger.Entry, channel string) {
 	r, ok := next.Act.Body.(act.Refusal)
-	if !ok || r.Act != e.Digest || !e.Act.Kind.Known() {
-		return false
+	if !ok || r.Act != e.Digest || next.Act.From != v.own || !r.Kept {
+		return
 	}
+	w.judged(s, v, e.Act, e.Digest, channel, r.Because)
 	article := r.Because[0].Article
-	return slices.Contains([]string{"act", "authorities", "third party", "reclassification"}, article) || article == "no pact" && e.Act.Kind != act.ProductReleased
+	v.void = e.Act.Kind.Known() && (slices.Contains([]string{"act", "authorities", "third party", "reclassification"}, article) || article == "no pact" && e.Act.Kind != act.ProductReleased)
+}
+
+// refusedLater checks a refusal of an act that was not answered as it came.
+func (w *World) refusedLater(s *Side, v *view, b act.Refusal) {
+	i := slices.Index(v.sums, b.Act)
+	if i < 0 || i == len(v.sums)-2 {
+		return // it is looked at where its act is
+	}
+	a := v.acts[i]
+	switch x := a.Body.(type) {
+	case act.Release:
+		p := v.products[x.Manifest.Number]
+		v.unused(p, x, func() { w.judged(s, v, a, b.Act, "", b.Because) })
+	case act.Asking:
+		p := v.products[x.Number]
+		lends := p != nil && p.from == v.own && slices.Contains(p.body.Manifest.Recipients, a.From) && p.body.Seal.Mode != string(seal.Released) && !p.destroyed
+		if lends && !s.struck && !slices.Contains(s.rot, vault.Digest(p.body.Seal.Vault)) && s.keeps(p.body.Seal.Vault) {
+			w.fail(43, "%s does not lend its share of %s, which it may", s, x.Number)
+		}
+	default:
+		w.fail(43, "%s refuses an act (%s) that it had taken in", s, a.Kind)
+	}
 }
 
 // enter checks one new entry against all before it, and folds it.
@@ -241,6 +278,7 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 			w.hit("refused: a partner's act that has no effect")
 			return
 		}
+		v.clock[a.From] = later(v.clock[a.From], a.At.Time)
 	}
 	if !a.Kind.Known() {
 		w.hit("entry: a kind that nobody knows")
@@ -260,7 +298,8 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 			w.fail(28, "%s refused an act (%s) twice", s, b.Kind)
 		}
 		v.refused[b.Act] = true
-		if !b.Kept {
+		if w.refusedLater(s, v, b); !b.Kept {
+			w.unread(s, v, a.To[0], b)
 			v.from[a.To[0]] = append(v.from[a.To[0]], b.Act) // what could not be taken in has its place all the same
 		}
 	}
@@ -274,14 +313,18 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 	case act.Routing:
 		v.via[b.Party] = b.Via
 	case act.Authority:
+		tell := func(all map[act.Party]map[string]act.Authority, p act.Party) {
+			if all[p] == nil {
+				all[p] = map[string]act.Authority{}
+			}
+			all[p][b.Name] = b
+		}
+		if a.From != v.own {
+			tell(v.told, a.From)
+			break
+		}
 		for _, p := range a.To {
-			if a.From != v.own {
-				break
-			}
-			if v.notified[p] == nil {
-				v.notified[p] = map[string]string{}
-			}
-			v.notified[p][b.Name] = b.Key
+			tell(v.notified, p)
 		}
 	case act.Proposal:
 		t := termsOf(catalogue.SumOf([]byte(b.Text)))
@@ -487,7 +530,12 @@ func (v *view) waiting(a act.Act, b act.Waiting) {
 		delete(v.owed, b.Act)
 		return
 	}
-	r := p.act.Body.(act.Release) // judged again, without the use that it is itself
+	r := p.act.Body.(act.Release)
+	v.unused(p, r, func() { p.ok = v.allowed(p.act, r, b.Channel) })
+}
+
+// unused has a release judged again, without the use of approvals that it is itself.
+func (v *view) unused(p *seen, r act.Release, judge func()) {
 	step := func(n int) {
 		for _, d := range r.Consents {
 			if c := v.consents[d]; c != nil && c.usedBy(p.act, v) {
@@ -498,7 +546,7 @@ func (v *view) waiting(a act.Act, b act.Waiting) {
 	from := p.from
 	p.from = ""
 	step(-1)
-	p.ok = v.allowed(p.act, r, b.Channel)
+	judge()
 	step(1)
 	p.from = from
 }

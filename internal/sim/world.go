@@ -181,6 +181,9 @@ func (w *World) take(st Step) {
 	o := ops[st.Op]
 	w.rnd = rand.New(rand.NewPCG(st.R, w.seed))
 	w.now = w.now.Add(time.Duration(1+w.rnd.IntN(3000)) * time.Millisecond)
+	for _, s := range w.sides {
+		s.struck = false
+	}
 	what := o.run(w)
 	if len(what) > 300 {
 		what = what[:300]
