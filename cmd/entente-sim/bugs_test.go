@@ -41,6 +41,22 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// TestVerdict: a bug is found where a world fails in the invariant that its patch names.
+func TestVerdict(t *testing.T) {
+	b := Bug{Name: "x", Invariant: 7}
+	for text, want := range map[string]string{
+		"found by world 3: invariant 7: so":                                                "found by world    3 as invariant  7: so",
+		"found otherwise by world 3: invariant 9: no\nfound by world 5: invariant 7: so\n": "and before by world 3 as invariant 9: no",
+		"found otherwise by world 3: invariant 9: no":                                      "not as invariant 7",
+		"panic": "",
+	} {
+		line, ok := verdict(b, text)
+		if ok != (strings.Count(text, "found by") == 1) || !strings.Contains(line, want) {
+			t.Errorf("%q: %q, %v", text, line, ok)
+		}
+	}
+}
+
 // TestHunt plants bugs and finds them: a share of what --bugs does.
 func TestHunt(t *testing.T) {
 	if testing.Short() {

@@ -200,8 +200,8 @@ func read(file string) sim.Reach {
 	return r
 }
 
-// found is how a simulator says that a world failed.
-var found = regexp.MustCompile(`found by world (\d+): invariant (\d+): ([^\n]*)`)
+// found is how a simulator says that a world failed, in the invariant that was looked for or otherwise.
+var found = regexp.MustCompile(`found( otherwise)? by world (\d+): invariant (\d+): ([^\n]*)`)
 
 // bugs plants each bug in turn.
 func (s *simulator) bugs(out io.Writer, match string, seeds, from uint64, jobs int) error {
@@ -239,7 +239,7 @@ func (s *simulator) bugs(out io.Writer, match string, seeds, from uint64, jobs i
 	fmt.Fprintf(out, "%d of %d planted bugs found\n", len(all)-len(missed), len(all))
 	if len(missed) > 0 {
 		slices.Sort(missed)
-		return fmt.Errorf("not found in %d worlds: %s: let the simulator grow", seeds, strings.Join(missed, ", "))
+		return fmt.Errorf("not found in %d worlds as what they break: %s: let the simulator grow, or name what they break in the patch", seeds, strings.Join(missed, ", "))
 	}
 	return nil
 }
@@ -259,13 +259,33 @@ func (s *simulator) hunt(b Bug, seeds, from uint64) (string, bool) {
 		return fmt.Sprint(b.Name, ": ", err), false
 	}
 	defer os.Remove(bin)
-	text, err := s.start(bin, seeds, from, "-only-find")
-	m := found.FindSubmatch(text)
+	text, err := s.start(bin, seeds, from, "-find", fmt.Sprint(b.Invariant))
+	line, ok := verdict(b, string(text))
 	switch {
 	case err == nil:
 		return fmt.Sprintf("%-28s not found in %d worlds", b.Name, seeds), false
-	case m == nil:
+	case line == "":
 		return fmt.Sprintf("%-28s %v\n%s", b.Name, err, bytes.TrimSpace(text)), false
 	}
-	return fmt.Sprintf("%-28s found by world %4s as invariant %2s: %s", b.Name, m[1], m[2], m[3]), true
+	return line, ok
+}
+
+// verdict reads what a simulator printed of a planted bug. One that no world finds as the
+// invariant that its patch names is not found: that check may have gone blind.
+func verdict(b Bug, text string) (line string, ok bool) {
+	var other string
+	for _, m := range found.FindAllStringSubmatch(text, -1) {
+		if m[1] == "" {
+			line, ok = fmt.Sprintf("%-28s found by world %4s as invariant %2s: %s", b.Name, m[2], m[3], m[4]), true
+		} else {
+			other = fmt.Sprintf("world %s as invariant %s: %s", m[2], m[3], m[4])
+		}
+	}
+	switch {
+	case ok && other != "":
+		line += "\n" + strings.Repeat(" ", 29) + "and before by " + other
+	case other != "":
+		line = fmt.Sprintf("%-28s found, but not as invariant %d: by %s", b.Name, b.Invariant, other)
+	}
+	return line, ok
 }

@@ -24,7 +24,7 @@ var (
 	seeds = flag.Uint64("seeds", 5, "how many worlds")
 	from  = flag.Uint64("from", 1, "the seed of the first")
 	steps = flag.Int("steps", 200, "steps of a world")
-	only  = flag.Bool("only-find", false, "stop at the first failure, and do not shrink it")
+	find  = flag.Int("find", 0, "stop at the first world that fails in this invariant, and do not shrink it; name the first that fails in another")
 	most  = flag.Int("most", 1, "go on until this many worlds failed")
 	show  = flag.Bool("history", false, "print the history of each world")
 	reach = flag.String("reach", "", "write how often each thing occurred to this file")
@@ -47,7 +47,7 @@ func config(t *testing.T) *sim.Config {
 
 // TestWorlds runs the worlds of some seeds. In no world may an invariant fail.
 func TestWorlds(t *testing.T) {
-	cfg, all, began, failed := config(t), sim.Reach{}, time.Now(), 0
+	cfg, all, began, failed, others := config(t), sim.Reach{}, time.Now(), 0, 0
 	for seed := *from; seed < *from+*seeds; seed++ {
 		plan := sim.Plan(seed, *steps)
 		r := sim.Run(cfg, seed, plan)
@@ -58,8 +58,18 @@ func TestWorlds(t *testing.T) {
 		if r.Failure == nil {
 			continue
 		}
-		if *only {
-			t.Fatalf("found by world %d: invariant %d: %s", seed-*from+1, r.Failure.Invariant, r.Failure.Text)
+		if *find > 0 {
+			how := "found"
+			if r.Failure.Invariant != *find {
+				how = "found otherwise"
+			}
+			if how == "found" || others == 0 {
+				t.Errorf("%s by world %d: invariant %d: %s", how, seed-*from+1, r.Failure.Invariant, r.Failure.Text)
+			}
+			if others++; how == "found" {
+				return
+			}
+			continue
 		}
 		short := sim.Shrink(cfg, seed, plan, r.Failure.Invariant)
 		r = sim.Run(cfg, seed, short)
