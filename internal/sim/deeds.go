@@ -297,8 +297,8 @@ func (w *World) doRelease() string {
 
 // release has a draft released, with content that is found again.
 func (w *World) release(s *Side, d release.Draft, size int) string {
-	canary := fmt.Sprintf("canary-%016x-%016x", w.rnd.Uint64(), w.rnd.Uint64())
-	b := bytes.Repeat([]byte(canary+"\n"), size/len(canary)+1)[:max(size, len(canary))]
+	line := fmt.Sprintf(canary+"%016x-%016x", w.rnd.Uint64(), w.rnd.Uint64())
+	b := bytes.Repeat([]byte(line+"\n"), size/len(line)+1)[:max(size, len(line))]
 	w.tried[sum(b)] = true
 	if size > 64<<10 && w.rnd.IntN(6) == 0 { // something fails while it is staged and kept
 		s.armed = append(s.armed, fault{pick(w.rnd, memory.Stage, memory.Write, memory.Write, memory.Keep, memory.Kept), 0, pick(w.rnd, errPower, errDisk)})

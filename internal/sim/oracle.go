@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -208,35 +211,56 @@ var (
 	aParty   = regexp.MustCompile(`\b(KR|JP|US)\b`)
 )
 
-// secret looks for content where only sealed bytes may be: on the disk, in
-// evidence, and in every word that was said.
+// secret looks for content where only sealed bytes may be: everywhere on the disk, in
+// the node's folder, and in every word that was said. A kept object never changes: it is
+// searched once.
 func (w *World) secret(s *Side) {
-	places := map[string][]byte{"what was said": w.said.Bytes()}
+	look := func(where string, b []byte, words ...string) {
+		for _, word := range append(words, canary) {
+			if i := bytes.Index(b, []byte(word)); i >= 0 {
+				w.fail(11, "content stands in %s of %s: %.60q", where, s, b[i:])
+			}
+		}
+	}
+	look("what was said", w.said.Bytes()[w.heard:])
+	w.heard = max(0, w.said.Len()-len(canary))
 	d := s.disk.Copy()
-	var rows bytes.Buffer
 	_ = d.Ledger().View(w.ctx, func(r ledger.Rows) error {
 		tables, err := r.Tables()
 		for _, t := range tables {
 			for row := range r.Scan(t, nil, nil) {
-				rows.Write(row.Value)
+				look("the table "+t, row.Value, inBase64...)
 			}
 		}
 		return err
 	})
-	places["the rows"] = rows.Bytes()
 	for o := range d.Vault().List(w.ctx) {
-		if f, err := d.Vault().Open(w.ctx, o); err == nil {
-			b := make([]byte, min(f.Size(), 4096))
+		if f, err := d.Vault().Open(w.ctx, o); err == nil && !w.searched[o] {
+			b := make([]byte, f.Size())
 			_, _ = f.ReadAt(b, 0)
-			places["object "+o.String()[:16]] = b
+			look("object "+o.String()[:16], b)
+			w.searched[o] = true
 		}
 	}
-	for _, b := range s.evidence() {
-		places["evidence"] = b
-	}
-	for where, b := range places {
-		if i := bytes.Index(b, []byte("canary-")); i >= 0 {
-			w.fail(11, "content stands in %s of %s: %.60q", where, s, b[i:])
+	begun, _ := d.Vault().Begun(w.ctx)
+	for _, name := range begun {
+		if g, err := d.Vault().Stage(w.ctx, name); err == nil {
+			b := make([]byte, g.Size())
+			_, _ = g.ReadAt(b, 0)
+			look("what is staged as "+name, b)
 		}
 	}
+	_ = fs.WalkDir(os.DirFS(s.dir), ".", func(path string, f fs.DirEntry, err error) error {
+		if err != nil || f.IsDir() {
+			return nil // a node that has nothing to keep beside its disk has no folder
+		}
+		b, err := os.ReadFile(filepath.Join(s.dir, path))
+		look(path, b, inBase64...)
+		return err
+	})
 }
+
+// canary begins each line of content, and inBase64 is how a row or a file would spell it.
+const canary = "canary-"
+
+var inBase64 = []string{"Y2FuYXJ5L", "NhbmFyeS", "jYW5hcnkt"}

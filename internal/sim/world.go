@@ -30,6 +30,7 @@ import (
 	"entente/act"
 	"entente/party"
 	"entente/seal"
+	"entente/vault"
 )
 
 func code(c act.Card) string { return party.Code(c) }
@@ -77,6 +78,7 @@ type World struct {
 	hostile *forger // the partner acts in bad faith
 	log     *slog.Logger
 	said    bytes.Buffer // every log line and every word to people
+	heard   int          // of that, what was searched for content
 	history bytes.Buffer
 	reach   Reach
 	failed  *Failure
@@ -87,6 +89,7 @@ type World struct {
 	released map[act.Number]*paper // as an officer was told
 	tried    map[[32]byte]bool     // the content of every attempt: a release can have happened where nobody was told
 	conveys  map[string]act.Digest // party and place: the act that was sent there
+	searched map[vault.Digest]bool // objects in which no content stands
 }
 
 // paper is what the people of a world know of a product.
@@ -99,7 +102,7 @@ func newWorld(cfg *Config, b *base, seed uint64) *World {
 	var key [32]byte
 	binary.LittleEndian.PutUint64(key[:], seed)
 	w := &World{cfg: cfg, ctx: context.Background(), seed: seed, random: rand.NewChaCha8(key), rnd: rand.New(rand.NewPCG(seed, 1)), reach: Reach{},
-		released: map[act.Number]*paper{}, tried: map[[32]byte]bool{}, conveys: map[string]act.Digest{}, parcels: map[string]*parcel{}}
+		released: map[act.Number]*paper{}, tried: map[[32]byte]bool{}, conveys: map[string]act.Digest{}, parcels: map[string]*parcel{}, searched: map[vault.Digest]bool{}}
 	w.log = slog.New(slog.NewTextHandler(&w.said, nil))
 	if b == nil {
 		return w
