@@ -64,6 +64,7 @@ func (w *World) heal() {
 	}
 	switch {
 	case w.hostile != nil:
+		w.settleHostile()
 	case Three(w.seed):
 		w.settleHub()
 	case w.way == byPouch:
@@ -96,6 +97,62 @@ func (w *World) settleDispute(s, o *Side) {
 		w.fail(30, "%s cannot know its partner anew: %v", s, err)
 	}
 	w.hit("recovery: people settle a dispute")
+}
+
+// settleHostile carries for as long as the honest side, and the other, let it. Whoever has
+// acted in bad faith runs our own code between: what that acknowledges it holds, and what
+// the honest side promised it keeps, or says by evidence why it goes no further.
+func (w *World) settleHostile() {
+	kr, jp := w.sides[0], w.sides[1]
+	w.way = byLink
+	w.settle(30)
+	w.after()
+	if _, err := kr.n.Step(w.ctx); err != nil {
+		w.told(kr, err)
+	}
+	w.look(kr)
+	switch {
+	case w.failed != nil:
+	case kr.view.disputed[jp.party]:
+		w.evident(kr)
+		w.hit("recovery: a partner in bad faith is convicted, and given nothing more")
+	case jp.view.disputed[kr.party]:
+		w.hit("recovery: a partner in bad faith takes nothing more")
+	case !jp.view.leads(headOf(kr.disk, jp.party)):
+		w.hit("recovery: a partner that showed another ledger goes no further")
+	case jp.view.miscounts(kr.view):
+		w.hit("recovery: a partner in bad faith says that it refused what was never sent, and goes without what it counts so")
+	case !slices.Equal(kr.view.to[jp.party], jp.view.from[kr.party]):
+		w.fail(21, "%s sent %d acts, and %s, which it does not dispute, has %d of them, in its order or another", kr, len(kr.view.to[jp.party]), jp, len(jp.view.from[kr.party]))
+	default:
+		w.arrived(kr, jp)
+		w.hit("recovery: a partner in bad faith is served as any other")
+	}
+}
+
+// miscounts reports whether a side says that it could not take in what its partner never sent.
+func (v *view) miscounts(of *view) bool {
+	return slices.ContainsFunc(v.acts, func(a act.Act) bool {
+		r, ok := a.Body.(act.Refusal)
+		return ok && a.From == v.own && !r.Kept && !slices.Contains(of.sums, r.Act)
+	})
+}
+
+// acknowledged checks that a partner in bad faith has what it receipted, and that no more of
+// its ledger was believed than it holds.
+func (w *World) acknowledged(kr, jp *Side) {
+	for n, p := range kr.view.products {
+		q := jp.view.products[n]
+		if p.from == kr.party && p.home[jp.party] > 0 && (q == nil || q.release != p.release || q.received == 0) {
+			w.fail(17, "%s shows a receipt of %s for %s, which that never had", kr, jp, n)
+		}
+		if p.from == kr.party && p.home[jp.party] > 1 {
+			w.fail(18, "%s counts %d receipts of %s", kr, p.home[jp.party], n)
+		}
+	}
+	if !w.hostile.apart && !w.follows(kr, jp.party) {
+		w.fail(20, "%s has %d acts of %s, and they are not the first of its ledger", kr, len(kr.view.from[jp.party]), jp)
+	}
 }
 
 // settleHub carries by the hub and by links until nothing is left. Where no pact lets the hub
@@ -296,6 +353,8 @@ func (w *World) final() {
 		fmt.Fprintf(&w.history, "%s %d entries, root %x\n", s, h.Size, h.Root[:8])
 	}
 	if w.hostile != nil {
+		w.acknowledged(w.sides[0], w.sides[1])
+		w.readings(w.sides[0])
 		return
 	}
 	for _, from := range w.sides {
