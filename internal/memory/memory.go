@@ -131,6 +131,18 @@ func (d *Disk) do(life int, op Op, f func() error) error {
 	return f()
 }
 
+// Swap puts b in the place of a kept object, nil nothing, and returns what was there.
+func (d *Disk) Swap(o vault.Digest, b []byte) (was []byte) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if was = d.kept[o]; b == nil {
+		delete(d.kept, o)
+	} else {
+		d.kept[o] = b
+	}
+	return was
+}
+
 // Rot changes one bit in the middle of a kept object, as a disk can that says
 // nothing; a second time it puts it right.
 func (d *Disk) Rot(o vault.Digest) {

@@ -559,7 +559,7 @@ func (w *World) doDeed() string {
 		if cu.Manifest.Originator == s.party && len(cu.Received)+len(cu.Refused) < len(cu.Manifest.Recipients) {
 			return "it is on its way" // a known gap: see docs/reliability.md
 		}
-		if cu.Seal.Size > vault.Inline && w.rnd.IntN(2) == 0 { // the bytes stay behind
+		if cu.Seal.Size > vault.Inline && w.rnd.IntN(4) > 0 { // the bytes stay behind
 			s.armed = append(s.armed, fault{memory.Remove, 0, pick(w.rnd, errPower, errDisk)})
 		}
 		d.As, d.Method = pick(w.rnd, "registrar", "registrar", "registrar", "analyst"), pick(w.rnd, "burn", "burn", "burn", "erase", "shred", "eat")

@@ -46,7 +46,10 @@ func (w *World) heal() {
 				s.disk.Rot(d)
 			}
 		}
-		s.rot = nil
+		for d, b := range s.lost { // what came again meanwhile is the same
+			s.disk.Swap(d, b)
+		}
+		s.rot, s.lost = nil, map[vault.Digest][]byte{}
 		w.now = later(w.now, s.view.last.Add(time.Hour))
 	}
 	for _, s := range all {
@@ -543,6 +546,10 @@ func (w *World) pacts(s *Side, c *catalogue.Catalogue, tx *ledger.Tx) {
 			return
 		}
 		want := s.view.rows[r.Text].standing(s.now())
+		w.hit("phase: " + string(p.Phase(r.Life, s.now())))
+		if phase, _ := s.view.rows[r.Text].phase(s.now()); phases[phase] != want {
+			w.hit("phase: " + phases[phase] + ", by a stricter reading " + want)
+		}
 		if got := p.Stands(r.Life, s.now()); string(got) != want && (moves(want) || got.Transfers() || got == pact.Terminated) {
 			w.fail(9, "%s rules that %s is %s, and by its acts it is %s", s, r.ID, got, want)
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +37,11 @@ func (w *World) doWait() string {
 
 func (w *World) doClock() string {
 	s := pick(w.rnd, w.sides...)
-	switch w.rnd.IntN(8) {
+	what := w.rnd.IntN(18)
+	if what < 16 {
+		what %= 8
+	}
+	switch what {
 	case 0, 6, 7:
 		s.offset = time.Duration(w.rnd.IntN(60)-30) * time.Second
 		w.hit("clock: a few seconds off")
@@ -52,6 +57,12 @@ func (w *World) doClock() string {
 	case 4:
 		s.drift = int64(w.rnd.IntN(7) - 3)
 		w.hit("clock: drift")
+	case 16: // a battery that ran out
+		s.offset = time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC).Sub(w.now)
+		w.hit("clock: 1970")
+	case 17:
+		s.offset = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).Sub(w.now)
+		w.hit("clock: 2100")
 	default:
 		s.offset, s.drift = 0, 0
 	}
@@ -64,7 +75,7 @@ func (w *World) doFault() string {
 	f.op = pick(w.rnd, memory.Commit, memory.Committed, memory.Begin, memory.View, memory.Write, memory.Write, memory.Keep, memory.Kept, memory.OpenFile, memory.Read, memory.Remove, memory.Stage)
 	if w.rnd.IntN(2) == 0 {
 		f.err = errPower
-	} else if f.op == memory.Write {
+	} else if f.op == memory.Write || f.op == memory.Commit {
 		f.err = pick(w.rnd, vault.ErrFull, errDisk)
 	}
 	if f.op == memory.Write || f.op == memory.Read {
@@ -131,31 +142,48 @@ func (w *World) doClone() string {
 	}
 	c := w.side(s.party, s.disk.Copy())
 	c.copy, c.view, c.doubt, s.doubt = 1, s.view.clone(), true, true
-	c.rot = slices.Clone(s.rot)
+	c.rot, c.lost = slices.Clone(s.rot), maps.Clone(s.lost)
 	c.dir += "'"
 	c.disk.Crash(nil)
 	w.hit("fault: a folder is run twice")
 	return fmt.Sprint(c, ": ", text(c.start()))
 }
 
-// doRot changes a byte of a kept object.
+// doRot changes a byte of a kept object, or loses it; and somebody may read it then.
 func (w *World) doRot() string {
 	s := pick(w.rnd, w.sides[:len(w.parties)]...)
 	var all []vault.Digest
-	for d := range s.disk.Copy().Vault().List(w.ctx) {
-		all = append(all, d)
+	var d vault.Digest
+	most := int64(-1)
+	shelf := s.disk.Copy().Vault()
+	for o := range shelf.List(w.ctx) {
+		if f, err := shelf.Open(w.ctx, o); err == nil && f.Size() > most {
+			d, most = o, f.Size() // of the largest, much stands before the damage
+		}
+		all = append(all, o)
 	}
 	if len(all) == 0 {
 		return "nothing is kept"
 	}
-	d := pick(w.rnd, all...)
-	for _, r := range s.rot {
-		if r == d {
-			return "it is damaged already"
+	if w.rnd.IntN(2) == 0 {
+		d = pick(w.rnd, all...)
+	}
+	if slices.Contains(s.rot, d) {
+		return "it is damaged already"
+	}
+	what := "rotten"
+	if w.rnd.IntN(3) == 0 {
+		what, s.lost[d] = "lost", s.disk.Swap(d, nil)
+		w.hit("fault: an object is lost")
+	} else {
+		s.disk.Rot(d)
+		s.rot = append(s.rot, d)
+		w.hit("fault: a byte of an object is changed")
+	}
+	for _, n := range sorted(s.view.products) {
+		if p := s.view.products[n]; s.up() && p.from != "" && vault.Digest(p.body.Seal.Vault) == d && w.rnd.IntN(3) > 0 {
+			return fmt.Sprintf("%s %.16s %s, and %s is read: %s", s, d, what, n, w.open(s, n, "analyst", ""))
 		}
 	}
-	s.disk.Rot(d)
-	s.rot = append(s.rot, d)
-	w.hit("fault: a byte of an object is changed")
-	return fmt.Sprintf("%s %.16s", s, d)
+	return fmt.Sprintf("%s %.16s %s", s, d, what)
 }

@@ -66,14 +66,14 @@ var grounds = map[string]func(*refusal) bool{
 	},
 
 	// Marks.
-	"the marking is not in the pact's table on this date": func(q *refusal) bool { return rank(q.m.Mark) == 0 || !q.row.t.has(q.m.Mark.Party) },
+	"the marking is not in the pact's table on this date": func(q *refusal) bool { return q.early() || rank(q.m.Mark) == 0 || !q.row.t.has(q.m.Mark.Party) },
 	"the marking is not of the originator's own scheme":   func(q *refusal) bool { return q.m.Mark.Party != q.m.Originator },
 	"the marking is not in the pact's table":              func(q *refusal) bool { return rank(q.p.mark) == 0 || !q.row.t.has(q.p.mark.Party) },
 	"the marking is not in the pact's table, or above its ceiling": func(q *refusal) bool {
-		return rank(q.m.Mark) == 0 || q.m.Mark.Party != q.v.own
+		return q.early() || rank(q.m.Mark) == 0 || q.m.Mark.Party != q.v.own
 	},
 	"the new marking is not in the pact's table": func(q *refusal) bool {
-		return rank(q.newMark()) == 0 || q.v.own != q.m.Originator || rank(q.p.mark) == 0
+		return q.early() || rank(q.newMark()) == 0 || q.v.own != q.m.Originator || rank(q.p.mark) == 0
 	},
 	"the new marking is not lower":        func(q *refusal) bool { return rank(q.newMark()) >= rank(q.p.mark) },
 	"only its originator lowers its mark": func(q *refusal) bool { return q.m.Originator != q.v.own },
@@ -114,7 +114,7 @@ var grounds = map[string]func(*refusal) bool{
 	"who drafted it does not release it, under no other name either": func(q *refusal) bool { return q.two != "" && q.two == q.name },
 	"the mandate does not cover this product, or has ended": func(q *refusal) bool {
 		d := q.v.mandates[*q.mandate]
-		return d == nil || d.withdrawn || q.now.Before(d.given) || !q.now.Before(d.Until.Time) || rank(d.Mark) < rank(q.m.Mark) || rank(q.m.Mark) == 0 || rank(d.Mark) == 0 ||
+		return d == nil || d.withdrawn || q.now.Before(d.given) || !q.now.Before(d.Until.Time) || rank(d.Mark) < rank(q.m.Mark) || rank(q.m.Mark) == 0 || rank(d.Mark) == 0 || q.early() ||
 			d.Pact != q.m.Pact || d.Kind != q.m.Kind || d.Subject != q.m.Subject || d.Purpose != q.m.Purpose
 	},
 	"the mandate has ended before it begins": func(q *refusal) bool { return !q.now.Before(q.deed.Until.Time) },
@@ -125,7 +125,7 @@ var grounds = map[string]func(*refusal) bool{
 	},
 	"it is marked lower than a product, or in a scheme that its pact does not know": func(q *refusal) bool {
 		s := q.source(act.Number(q.of[0]))
-		return s != nil && (rank(q.m.Mark) < rank(s.mark) || rank(q.m.Mark) == 0 || rank(s.mark) == 0 || !termsOf(s.body.Text).has(q.m.Mark.Party))
+		return s != nil && (q.early() || rank(q.m.Mark) < rank(s.mark) || rank(q.m.Mark) == 0 || rank(s.mark) == 0 || !termsOf(s.body.Text).has(q.m.Mark.Party))
 	},
 	"a product holds information of a party that was released for another purpose": func(q *refusal) bool {
 		s, o := q.source(act.Number(q.of[0])), act.Party(q.who[0])
@@ -195,7 +195,7 @@ var grounds = map[string]func(*refusal) bool{
 	"the visit has ended":                  func(q *refusal) bool { return q.visit.ended != nil || !q.now.Before(q.visit.Until.Time) },
 	"the visit does not name this visitor": func(q *refusal) bool { return !slices.Contains(q.visit.Visitors, q.deed.Visitor) },
 	"the marking is above what the host approved for the visit": func(q *refusal) bool {
-		return rank(*q.visit.approved) == 0 || rank(q.p.mark) > rank(*q.visit.approved)
+		return q.early() || rank(*q.visit.approved) == 0 || rank(q.p.mark) > rank(*q.visit.approved)
 	},
 	"it holds information that was not released to the visitor's party": func(q *refusal) bool {
 		return q.m.Originator != q.visit.by && !slices.Contains(q.m.Recipients, q.visit.by) && (q.m.Originator != q.v.own || !slices.Equal(q.m.Origins, []act.Party{q.v.own}))
@@ -290,6 +290,9 @@ func (q *refusal) holds(o act.Office) bool {
 	return !q.person().Left && slices.Contains(q.person().Offices, o)
 }
 
+// early reports whether a clock says a day before the pact's marks were made: then it knows none.
+func (q *refusal) early() bool { return q.row != nil && q.now.Before(q.row.t.from) }
+
 // newMark is what a deed would mark a product with.
 func (q *refusal) newMark() act.Mark { return act.Mark{Party: q.v.own, Text: q.deed.Mark} }
 
@@ -317,7 +320,7 @@ func (q *refusal) untold() bool {
 
 func (q *refusal) uncleared(rank int) bool {
 	p := q.person()
-	return p.Left || !q.now.Before(p.Until.Time) || slices.Index(marks[q.v.own][:2], p.Clearance)+1 < rank
+	return p.Left || !q.now.Before(p.Until.Time) || q.early() || slices.Index(marks[q.v.own][:2], p.Clearance)+1 < rank
 }
 
 // source is a product that another is made from, as the officer may know it.

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -76,12 +77,14 @@ type Side struct {
 	power  bool // the power went in this step
 	struck bool // a fault struck in this step
 	rot    []vault.Digest
+	lost   map[vault.Digest][]byte
 }
 
 type saved struct {
 	disk     *memory.Disk
 	view     *view
 	rot      []vault.Digest
+	lost     map[vault.Digest][]byte
 	evidence map[string][]byte // by the names of its files
 }
 
@@ -217,7 +220,13 @@ func (s *Side) stop() {
 	s.power = false
 	s.armed = nil
 	s.disk.Fault(nil)
-	s.disk.Crash(func(_ string, n int) int { return s.w.rnd.IntN(n + 1) })
+	s.disk.Crash(func(_ string, n int) int {
+		left := s.w.rnd.IntN(n + 1)
+		if left > 0 && left < n {
+			s.w.hit("fault: staged bytes are torn")
+		}
+		return left
+	})
 	s.w.unlink(s)
 }
 
@@ -242,7 +251,7 @@ func (s *Side) save() *saved {
 			kept[filepath.Base(f)] = b
 		}
 	}
-	return &saved{s.disk.Copy(), s.view.clone(), slices.Clone(s.rot), kept}
+	return &saved{s.disk.Copy(), s.view.clone(), slices.Clone(s.rot), maps.Clone(s.lost), kept}
 }
 
 // put puts a copy of the folder back; the node is down. Evidence is a part of it.
@@ -259,7 +268,7 @@ func (s *Side) put(c *saved) {
 		}
 	}
 	s.disk.Restore(c.disk)
-	s.view, s.rot = c.view.clone(), slices.Clone(c.rot)
+	s.view, s.rot, s.lost = c.view.clone(), slices.Clone(c.rot), maps.Clone(c.lost)
 }
 
 // convicting are the files that the node kept against a ledger.
@@ -355,7 +364,7 @@ func (w *World) conclude(t *terms) error {
 
 // side adds a side to the world.
 func (w *World) side(p act.Party, d *memory.Disk) *Side {
-	s := &Side{w: w, party: p, disk: d, dir: filepath.Join(w.cfg.Dir, string(p)), view: newView(p)}
+	s := &Side{w: w, party: p, disk: d, dir: filepath.Join(w.cfg.Dir, string(p)), view: newView(p), lost: map[vault.Digest][]byte{}}
 	w.sides = append(w.sides, s)
 	return s
 }

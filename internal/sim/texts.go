@@ -35,10 +35,11 @@ type terms struct {
 	sum       act.Sum
 	parties   []act.Party
 	hub       act.Party
-	notified  bool // it enters into force with the later notification, and has terms; else with the last signature
-	standing  bool // it knows standing authority
-	framework bool // any purpose that it names
-	copies    bool // each copy wants its originators' approval
+	notified  bool      // it enters into force with the later notification, and has terms; else with the last signature
+	from      time.Time // its marks
+	standing  bool      // it knows standing authority
+	framework bool      // any purpose that it names
+	copies    bool      // each copy wants its originators' approval
 	methods   []string
 	limit     func(from, to act.Party, channel string) int // the greatest rank that may go; 0: there is no way
 }
@@ -63,7 +64,10 @@ var (
 
 func init() {
 	for _, t := range texts {
-		t.sum = catalogue.SumOf(t.bytes)
+		t.sum, t.from = catalogue.SumOf(t.bytes), time.Date(2014, 12, 29, 0, 0, 0, 0, time.UTC)
+		if t.id == pactID {
+			t.from = time.Date(2016, 11, 23, 0, 0, 0, 0, time.FixedZone("", 9*3600))
+		}
 	}
 }
 
