@@ -61,7 +61,11 @@ var grounds = map[string]func(*refusal) bool{
 	"the purpose is outside the pact":      func(q *refusal) bool { return !slices.Contains(purposes, q.m.Purpose) },
 	"the pact knows no standing authority": func(q *refusal) bool { return !q.row.t.standing },
 	"it was released under a text that has been amended": func(q *refusal) bool {
-		r := q.v.rules(q.id, q.now)
+		at := q.now
+		if q.v.overdue(q.a) {
+			at = q.v.today
+		}
+		r := q.v.rules(q.id, at)
 		return r != nil && r != q.row
 	},
 
@@ -98,13 +102,8 @@ var grounds = map[string]func(*refusal) bool{
 		from, to := act.Party(q.who[len(q.who)-2]), act.Party(q.who[len(q.who)-1])
 		return (q.channel == "" || q.channel == called) && from == q.m.Originator && q.to(string(to)) && q.row.t.limit(from, to, called) == 0
 	},
-	"it does not name its originator as an origin": func(q *refusal) bool { return !slices.Contains(q.m.Origins, q.m.Originator) },
-	"it holds information of a party, whose written approval is missing": func(q *refusal) bool {
-		o := act.Party(q.who[0])
-		return o != q.m.Originator && slices.Contains(q.m.Origins, o) && slices.ContainsFunc(q.m.Recipients, func(to act.Party) bool {
-			return to != o && !q.approved(o, "pass-on", to, q.m.Purpose, &q.m)
-		})
-	},
+	"it does not name its originator as an origin":                       func(q *refusal) bool { return !slices.Contains(q.m.Origins, q.m.Originator) },
+	"it holds information of a party, whose written approval is missing": func(q *refusal) bool { return q.unapproved(act.Party(q.who[0])) },
 
 	// Who releases.
 	"the officer holds no office to release":                         func(q *refusal) bool { return !q.holds(act.Releasing) },
@@ -246,6 +245,19 @@ var grounds = map[string]func(*refusal) bool{
 	"the notice came before its party brought the pact into force": func(q *refusal) bool {
 		return q.row.signed[q.a.From].IsZero() || q.row.t.notified && q.row.notified[q.a.From].IsZero()
 	},
+	"the suspension of the notice came late, when the notice had ended the pact": (*refusal).ended,
+	"the withdrawal of the notice came late, when the notice had ended the pact": (*refusal).ended,
+	"it came after its receipt was due, when the pact was not in force": func(q *refusal) bool {
+		return q.v.overdue(q.a) && !moves(q.row.standing(q.v.today))
+	},
+	"it came after its receipt was due, when no written approval of a party was good for it": func(q *refusal) bool {
+		q.now = q.v.today
+		return q.v.overdue(q.a) && q.unapproved(act.Party(q.who[0]))
+	},
+	"it does not name a party, an origin of a product": func(q *refusal) bool {
+		return slices.ContainsFunc(q.m.Lineage, func(l act.Lineage) bool { return l.Of == act.Number(q.of[0]) }) &&
+			slices.Contains(q.v.origins(act.Number(q.of[0])), act.Party(q.who[0])) && !slices.Contains(q.m.Origins, act.Party(q.who[0]))
+	},
 	"the notice came after its deadline":                           func(q *refusal) bool { return q.row.t.notified && q.late() },
 	"the notice came later, and the time of notice runs from then": func(q *refusal) bool { return !q.row.t.notified && q.late() },
 }
@@ -264,7 +276,7 @@ var (
 		re *regexp.Regexp
 		as string
 	}{
-		{aChannel, "no channel called CHANNEL from"}, {anOffice, "with the office OFFICE"}, {regexp.MustCompile(`, of \d{4}-.*`), ""}, {regexp.MustCompile(`: by our reading .*`), ""}, {regexp.MustCompile(`does not verify: .*`), "does not verify"},
+		{aChannel, "no channel called CHANNEL from"}, {anOffice, "with the office OFFICE"}, {regexp.MustCompile(`notice came on \S+, when`), "notice came late, when"}, {regexp.MustCompile(`: it was .*`), ""}, {regexp.MustCompile(`, of \d{4}-.*`), ""}, {regexp.MustCompile(`: by our reading .*`), ""}, {regexp.MustCompile(`does not verify: .*`), "does not verify"},
 		{regexp.MustCompile(`[Aa]cts of kind [^ ,]+`), "acts of this kind"}, {regexp.MustCompile(`^the text has \d+ mistakes.*`), "the text has mistakes"},
 		{regexp.MustCompile(`^the notice came on .*, and the time`), "the notice came later, and the time"},
 	}
@@ -292,6 +304,16 @@ func (q *refusal) holds(o act.Office) bool {
 
 // early reports whether a clock says a day before the pact's marks were made: then it knows none.
 func (q *refusal) early() bool { return q.row != nil && q.now.Before(q.row.t.from) }
+
+// unapproved reports whether a party's information would go where it did not approve.
+func (q *refusal) unapproved(o act.Party) bool {
+	return o != q.m.Originator && slices.Contains(q.m.Origins, o) && slices.ContainsFunc(q.m.Recipients, func(to act.Party) bool {
+		return to != o && !q.approved(o, "pass-on", to, q.m.Purpose, &q.m)
+	})
+}
+
+// ended reports whether a notice had ended the pact when what stops it came.
+func (q *refusal) ended() bool { phase, _ := q.row.phase(q.v.today); return phase == terminated }
 
 // newMark is what a deed would mark a product with.
 func (q *refusal) newMark() act.Mark { return act.Mark{Party: q.v.own, Text: q.deed.Mark} }
@@ -338,7 +360,7 @@ func (q *refusal) source(n act.Number) *seen {
 // spends reports whether an approval of o's names a product, in time and not used up.
 func (q *refusal) spends(o act.Party, deed string, to act.Party, purpose string, n act.Number) bool {
 	for _, c := range q.v.consents {
-		if c.by == o && c.Number == n && slices.Contains(c.to, q.user) && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && !c.withdrawn && c.used < c.Uses && !q.now.Before(c.given) && q.now.Before(c.Until.Time) {
+		if c.by == o && c.Number == n && q.v.holds(n, o) && slices.Contains(c.to, q.user) && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && !c.withdrawn && c.used < c.Uses && !q.now.Before(c.given) && q.now.Before(c.Until.Time) {
 			return true
 		}
 	}
@@ -371,12 +393,27 @@ func (q *refusal) notice() (open *notice) {
 // late reports whether a notice ends the pact on another day by when it came than by when it was given.
 func (q *refusal) late() bool {
 	since, in := q.row.since()
-	zone := time.UTC
-	if q.row.t.notified {
-		zone = time.FixedZone("", 9*3600)
+	return in && q.row.t.day(q.row.t.ends(since, q.a.At.Time)) != q.row.t.day(q.row.t.ends(since, q.v.today))
+}
+
+// overdue reports whether a partner's release came after its receipt was due: what it rests on must hold still.
+func (v *view) overdue(a *act.Act) bool {
+	return a.From != v.own && v.today.After(a.At.Add(72*time.Hour))
+}
+
+// origins are those of a product; of one that is not here its number tells one.
+func (v *view) origins(n act.Number) []act.Party {
+	if p := v.products[n]; p != nil && p.from != "" {
+		return p.body.Manifest.Origins
 	}
-	day := func(given time.Time) string { return q.row.t.ends(since, given).In(zone).Format(time.DateOnly) }
-	return in && day(q.a.At.Time) != day(q.v.today)
+	party, _, _ := strings.Cut(string(n), "-")
+	return []act.Party{act.Party(party)}
+}
+
+// holds reports whether a product holds a party's information, as far as it is known here.
+func (v *view) holds(n act.Number, o act.Party) bool {
+	p := v.products[n]
+	return p == nil || p.from == "" || slices.Contains(p.body.Manifest.Origins, o)
 }
 
 // known is a row of a pact, whatever became of it.

@@ -3,6 +3,7 @@ package sim
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"entente/act"
 	"entente/ledger"
@@ -17,13 +18,20 @@ import (
 // how it came, or goes; none: it is not known.
 func (v *view) allowed(a act.Act, b act.Release, channel string) string {
 	m := b.Manifest
-	r := v.rules(a.Pact, a.At.Time)
-	if r == nil || r.t.sum != b.Text {
-		return "the pact is not in force under this text"
+	judged := []time.Time{a.At.Time}
+	if v.overdue(&a) {
+		judged = append(judged, v.today)
 	}
-	if phase := r.standing(a.At.Time); !moves(phase) {
-		return "the pact is " + phase
+	for _, at := range judged {
+		r := v.rules(a.Pact, at)
+		if r == nil || r.t.sum != b.Text {
+			return "the pact is not in force under this text"
+		}
+		if phase := r.standing(at); !moves(phase) {
+			return "the pact is " + phase
+		}
 	}
+	r := v.rows[b.Text]
 	switch {
 	case v.blocked[a.Pact]:
 		return "the pact is blocked"
@@ -56,8 +64,17 @@ func (v *view) allowed(a act.Act, b act.Release, channel string) string {
 			return "it may not go to " + string(to) + " by the channel " + how
 		}
 		for _, o := range m.Origins {
-			if o != a.From && o != to && !v.granted(a.From, o, "pass-on", to, m.Purpose, a.At.Time, &m) {
-				return "it holds information of " + string(o) + ", which did not approve that it goes to " + string(to)
+			for _, at := range judged {
+				if o != a.From && o != to && !v.granted(a.From, o, "pass-on", to, m.Purpose, at, &m) {
+					return "it holds information of " + string(o) + ", which did not approve that it goes to " + string(to)
+				}
+			}
+		}
+	}
+	for _, l := range m.Lineage {
+		for _, o := range v.origins(l.Of) {
+			if a.From != v.own && !slices.Contains(m.Origins, o) {
+				return "it does not name " + string(o) + ", an origin of " + string(l.Of)
 			}
 		}
 	}

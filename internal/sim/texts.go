@@ -37,6 +37,7 @@ type terms struct {
 	hub       act.Party
 	notified  bool      // it enters into force with the later notification, and has terms; else with the last signature
 	from      time.Time // its marks
+	duration  string    // the article that says how it ends
 	standing  bool      // it knows standing authority
 	framework bool      // any purpose that it names
 	copies    bool      // each copy wants its originators' approval
@@ -64,8 +65,10 @@ var (
 
 func init() {
 	for _, t := range texts {
+		t.duration = "Article 5"
 		t.sum, t.from = catalogue.SumOf(t.bytes), time.Date(2014, 12, 29, 0, 0, 0, 0, time.UTC)
 		if t.id == pactID {
+			t.duration = "Article 6"
 			t.from = time.Date(2016, 11, 23, 0, 0, 0, 0, time.FixedZone("", 9*3600))
 		}
 	}
@@ -112,13 +115,73 @@ type row struct {
 	t                           *terms
 	signed, notified, cancelled map[act.Party]time.Time
 	notices                     []notice
+	answers                     answers // of the whole ledger
 	readings                    map[act.Party]reading2
 }
 
 type notice struct {
-	by                   act.Party
-	at                   time.Time
-	suspended, withdrawn *time.Time
+	by                          act.Party
+	at                          time.Time
+	suspended, withdrawn        *time.Time
+	act, suspension, withdrawal act.Digest
+}
+
+// answers are what parties answered to steps of others that they read differently.
+type answers map[act.Digest]map[act.Party]answer
+
+// answer says when a step came to who answers and, by what it cites, whether it has an effect there.
+type answer struct {
+	came  time.Time
+	cites string
+}
+
+func (a answers) add(step act.Digest, by act.Party, x answer) {
+	if _, told := a[step][by]; told {
+		return
+	}
+	if a[step] == nil {
+		a[step] = map[act.Party]answer{}
+	}
+	a[step][by] = x
+}
+
+// by is the row as a party reads it: what came late there was done when it came, and what
+// has no effect there was not done.
+func (r *row) by(q act.Party) *row {
+	own := *r
+	own.notices = nil
+	since, _ := r.since()
+	for _, n := range r.notices {
+		given, told := r.answers[n.act][q]
+		void := told && given.cites != r.t.duration
+		if told && n.by != q && !void && given.came.After(n.at) && r.t.day(r.t.ends(since, given.came)) != r.t.day(r.t.ends(since, n.at)) {
+			n.at = given.came
+		}
+		late := func(at *time.Time, step act.Digest) *time.Time {
+			x, told := r.answers[step][q]
+			switch {
+			case !told || n.by == q || at == nil:
+				return at
+			case x.cites != r.t.duration:
+				return nil
+			}
+			return &x.came
+		}
+		n.suspended, n.withdrawn = late(n.suspended, n.suspension), late(n.withdrawn, n.withdrawal)
+		if !void || n.by == q {
+			own.notices = append(own.notices, n)
+		}
+	}
+	return &own
+}
+
+// day is the day of a moment in the zone of a text.
+func (t *terms) day(at time.Time) string {
+	zone := time.UTC
+	if t.notified {
+		zone = time.FixedZone("", 9*3600)
+	}
+	return at.In(zone).Format(time.DateOnly)
 }
 
 type reading2 struct {
@@ -209,6 +272,11 @@ func (r *row) standing(now time.Time) string {
 	phase, moved := r.phase(now)
 	if phase >= terminated {
 		return phases[phase]
+	}
+	for _, q := range r.t.parties {
+		if read, _ := r.by(q).phase(now); read <= terminated {
+			phase = max(phase, read)
+		}
 	}
 	for _, d := range r.readings {
 		if !d.at.Before(moved) && !now.Before(d.at) {

@@ -36,7 +36,8 @@ type view struct {
 	told     map[act.Party]map[string]act.Authority // a partner's, as it told us
 	via      map[act.Party]act.Party                // the hub that a partner is reached by
 	rows     map[act.Sum]*row
-	early    map[act.Sum][]act.Act // steps that came before their text
+	early    map[act.Sum][]ledger.Entry // steps that came before their text
+	answers  answers
 	blocked  map[act.PactID]bool
 	products map[act.Number]*seen
 	consents map[act.Digest]*consent
@@ -91,7 +92,7 @@ type visit struct {
 
 func newView(own act.Party) *view {
 	return &view{own: own, from: map[act.Party][]act.Digest{}, to: map[act.Party][]act.Digest{}, persons: map[string]act.Person{}, notified: map[act.Party]map[string]act.Authority{}, told: map[act.Party]map[string]act.Authority{}, clock: map[act.Party]time.Time{}, via: map[act.Party]act.Party{},
-		rows: map[act.Sum]*row{}, early: map[act.Sum][]act.Act{}, blocked: map[act.PactID]bool{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, before: map[act.Digest][]act.Act{}, mandates: map[act.Digest]*mandate{}, visits: map[act.Digest]*visit{},
+		rows: map[act.Sum]*row{}, early: map[act.Sum][]ledger.Entry{}, answers: answers{}, blocked: map[act.PactID]bool{}, products: map[act.Number]*seen{}, consents: map[act.Digest]*consent{}, before: map[act.Digest][]act.Act{}, mandates: map[act.Digest]*mandate{}, visits: map[act.Digest]*visit{},
 		disputed: map[act.Party]bool{}, owed: map[act.Digest]string{}, refused: map[act.Digest]bool{}, taken: map[string]bool{}}
 }
 
@@ -105,10 +106,12 @@ func (v *view) clone() *view {
 	c.persons, c.owed, c.refused, c.taken = maps.Clone(v.persons), maps.Clone(v.owed), maps.Clone(v.refused), maps.Clone(v.taken)
 	c.via, c.blocked, c.disputed = maps.Clone(v.via), maps.Clone(v.blocked), maps.Clone(v.disputed)
 	c.notified, c.told, c.clock = nested(v.notified), nested(v.told), maps.Clone(v.clock)
+	c.answers = answers(nested(v.answers))
 	c.rows, c.products = map[act.Sum]*row{}, map[act.Number]*seen{}
 	for k, r := range v.rows {
 		n := *r
 		n.signed, n.notified, n.cancelled, n.readings, n.notices = maps.Clone(r.signed), maps.Clone(r.notified), maps.Clone(r.cancelled), maps.Clone(r.readings), slices.Clone(r.notices)
+		n.answers = c.answers
 		c.rows[k] = &n
 	}
 	for k, p := range v.products {
@@ -292,6 +295,9 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 	if !old && a.From == v.own {
 		w.hit("entry: " + string(a.Kind))
 	}
+	if b, ok := a.Body.(act.Refusal); ok && b.Kept && slices.Contains([]act.Kind{act.PactNotice, act.PactNoticeSuspended, act.PactNoticeWithdrawn}, b.Kind) {
+		v.answers.add(b.Act, a.From, answer{a.At.Time, b.Because[0].Article})
+	}
 	if b, ok := a.Body.(act.Refusal); ok && a.From == v.own {
 		delete(v.owed, b.Act)
 		if v.refused[b.Act] {
@@ -331,15 +337,15 @@ func (w *World) enter(s *Side, v *view, e ledger.Entry, channel string, old bool
 		if t == nil || a.Pact != t.id || !t.has(v.own) || !t.has(a.From) || v.rows[t.sum] != nil {
 			return
 		}
-		v.rows[t.sum] = &row{t, map[act.Party]time.Time{}, map[act.Party]time.Time{}, map[act.Party]time.Time{}, nil, map[act.Party]reading2{}}
+		v.rows[t.sum] = &row{t, map[act.Party]time.Time{}, map[act.Party]time.Time{}, map[act.Party]time.Time{}, nil, v.answers, map[act.Party]reading2{}}
 		for _, step := range v.early[t.sum] {
 			v.stepped(step)
 		}
 	case act.Step:
-		v.stepped(a)
+		v.stepped(e)
 		w.signed(s, v, a, act.Signing)
 	case act.Interpretation:
-		v.stepped(a)
+		v.stepped(e)
 	case act.Consent:
 		w.signed(s, v, a, act.Releasing)
 		c := &consent{Consent: b, by: a.From, to: a.To, given: a.At.Time}
@@ -413,8 +419,9 @@ func later(a, b time.Time) time.Time {
 }
 
 // stepped folds a step in the life of a pact, or a reading of it.
-func (v *view) stepped(a act.Act) {
+func (v *view) stepped(e ledger.Entry) {
 	var sum act.Sum
+	a := e.Act
 	reading, isReading := a.Body.(act.Interpretation)
 	if sum = reading.Text; !isReading {
 		sum = a.Body.(act.Step).Text
@@ -422,7 +429,7 @@ func (v *view) stepped(a act.Act) {
 	r := v.rows[sum]
 	if r == nil {
 		if t := termsOf(sum); t != nil && t.id == a.Pact {
-			v.early[sum] = append(v.early[sum], a)
+			v.early[sum] = append(v.early[sum], e)
 		}
 		return
 	}
@@ -448,15 +455,15 @@ func (v *view) stepped(a act.Act) {
 	case act.PactCancelled:
 		first(r.cancelled)
 	case act.PactNotice:
-		r.notices = append(r.notices, notice{by: a.From, at: a.At.Time})
+		r.notices = append(r.notices, notice{by: a.From, at: a.At.Time, act: e.Digest})
 	case act.PactNoticeSuspended, act.PactNoticeWithdrawn:
 		for i := len(r.notices) - 1; i >= 0; i-- {
 			if n := &r.notices[i]; n.by == a.From && n.withdrawn == nil {
 				at := a.At.Time
 				if a.Kind == act.PactNoticeWithdrawn {
-					n.withdrawn = &at
+					n.withdrawn, n.withdrawal = &at, e.Digest
 				} else if n.suspended == nil {
-					n.suspended = &at
+					n.suspended, n.suspension = &at, e.Digest
 				}
 				break
 			}
@@ -483,7 +490,7 @@ func (v *view) may(name string, o act.Office, at time.Time, rank int) string {
 // of, and that is in time and not used up.
 func (v *view) granted(user, o act.Party, deed string, to act.Party, purpose string, at time.Time, m *act.Manifest) bool {
 	for _, c := range v.consents {
-		if c.by == o && slices.Contains(c.to, user) && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && c.about(m) && !c.withdrawn && c.used < c.Uses && !at.Before(c.given) && at.Before(c.Until.Time) {
+		if c.by == o && v.holds(c.Number, o) && slices.Contains(c.to, user) && c.Deed == deed && c.Recipient == to && c.Purpose == purpose && c.about(m) && !c.withdrawn && c.used < c.Uses && !at.Before(c.given) && at.Before(c.Until.Time) {
 			return true
 		}
 	}
