@@ -371,6 +371,9 @@ func (w *World) final() {
 			w.arrived(from, to)
 		}
 	}
+	for _, x := range w.pairs() {
+		w.alike(x[0], x[1])
+	}
 	for _, t := range texts {
 		var words []string
 		for _, s := range w.sides {
