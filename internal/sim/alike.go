@@ -34,6 +34,7 @@ func (w *World) alike(a, b *Side) {
 func (w *World) story(s, a, b *Side) map[string]string {
 	told := map[string]string{}
 	say := func(is any, what string, args ...any) { told[fmt.Sprintf(what, args...)] = fmt.Sprint(is) }
+	refused := without(a, b)
 	err := read(s.disk, func(tx *ledger.Tx) error {
 		c := &catalogue.Catalogue{Own: s.party}
 		for cu, err := range c.Products(tx) {
@@ -48,7 +49,7 @@ func (w *World) story(s, a, b *Side) map[string]string {
 				if cu.From == x[0].party && slices.Contains(cu.Manifest.Recipients, x[1].party) {
 					w.ofProduct(say, &cu, s, x[1].party)
 				}
-				if err := ofApprovals(say, c, tx, cu.Manifest.Number, x[0].party, x[1].party); err != nil {
+				if err := ofApprovals(say, c, tx, cu.Manifest.Number, x[0].party, x[1].party, refused, Three(w.seed)); err != nil {
 					return err
 				}
 			}
@@ -58,7 +59,7 @@ func (w *World) story(s, a, b *Side) map[string]string {
 			return err
 		}
 		for _, v := range visits {
-			if ofBoth(v.By, v.Host, a, b) {
+			if ofBoth(v.By, v.Host, a, b) && !refused[v.Act] {
 				say(fmt.Sprint(v.Approved, v.Ended != nil), "visit %.8s is approved, and ended", v.Act)
 			}
 		}
@@ -67,7 +68,7 @@ func (w *World) story(s, a, b *Side) map[string]string {
 			return err
 		}
 		for _, o := range open {
-			if ofBoth(o.From, o.To, a, b) {
+			if ofBoth(o.From, o.To, a, b) && !refused[o.Act] {
 				say(o.Text, "notice of law %.8s waits", o.Act)
 			}
 		}
@@ -88,6 +89,27 @@ func (w *World) story(s, a, b *Side) map[string]string {
 		w.fail(28, "%s: %v", s, err)
 	}
 	return told
+}
+
+// without names the acts that one of two refused, or of which it refused what answers them: of
+// these the other alone keeps what it entered.
+func without(a, b *Side) map[act.Digest]bool {
+	all := map[act.Digest]bool{}
+	for _, x := range [2][2]*Side{{a, b}, {b, a}} {
+		for d := range x[0].view.refused {
+			i := slices.Index(x[1].view.sums, d)
+			if all[d] = true; i < 0 {
+				continue
+			}
+			switch b := x[1].view.acts[i].Body.(type) {
+			case act.Withdrawal:
+				all[b.Act] = true
+			case act.Approval:
+				all[b.Visit] = true
+			}
+		}
+	}
+	return all
 }
 
 func ofBoth(p, q act.Party, a, b *Side) bool {
@@ -117,13 +139,13 @@ func (w *World) ofProduct(say func(any, string, ...any), cu *product.Custody, s 
 }
 
 // ofApprovals tells of the approvals of a product that one of two gave the other. A copy is
-// its maker's own affair, and uses an approval up unheard.
-func ofApprovals(say func(any, string, ...any), c *catalogue.Catalogue, tx *ledger.Tx, n act.Number, by, to act.Party) error {
+// its maker's own affair, and uses an approval up unheard; and a release to a third.
+func ofApprovals(say func(any, string, ...any), c *catalogue.Catalogue, tx *ledger.Tx, n act.Number, by, to act.Party, refused map[act.Digest]bool, three bool) error {
 	all, err := c.Consents(tx, to, n)
 	for _, k := range all {
 		switch {
-		case k.By != by:
-		case k.Deed == "copy":
+		case k.By != by, refused[k.Act]:
+		case k.Deed == "copy" || three:
 			say(k.Withdrawn, "approval %.8s is withdrawn", k.Act)
 		default:
 			say(fmt.Sprint(k.Withdrawn, k.Used), "approval %.8s is withdrawn, and used", k.Act)

@@ -107,6 +107,7 @@ func (w *World) settleDispute(s, o *Side) {
 // the honest side promised it keeps, or says by evidence why it goes no further.
 func (w *World) settleHostile() {
 	kr, jp := w.sides[0], w.sides[1]
+	w.entered(kr) // before a new meeting finds it again
 	w.way = byLink
 	w.settle(30)
 	w.after()
