@@ -409,6 +409,11 @@ func (w *World) fork(kr, jp *Side) string {
 	d.Checkpoint, _ = note.Sign(&note.Note{Text: headText(jp.party, h)}, w.signer(jp))
 	w.hit("hostile: " + what)
 	w.hostile.apart = true
+	behind := w.rnd.IntN(3) == 0
+	if behind {
+		kr.offset = -time.Duration(1+w.rnd.IntN(48)) * time.Hour
+		w.hit("clock: behind when a contradiction comes")
+	}
 	size := kr.view.size()
 	answer := w.takes(kr, d)
 	w.look(kr)
@@ -418,6 +423,14 @@ func (w *World) fork(kr, jp *Side) string {
 		}
 		if d.Acts != nil && answer == "done" && (kr.view.size() != size+1 || kr.view.acts[size].Kind != act.ActRefused) {
 			w.fail(20, "%s took in what is no act, and did not refuse it", kr)
+		}
+	}
+	if behind && w.rnd.IntN(3) > 0 { // and is set right
+		kr.offset = 0
+		_, err := kr.n.Step(w.ctx)
+		w.look(kr)
+		if err == nil && !kr.dead() && !kr.now().Before(kr.view.last.Add(-catalogue.ClockSlack)) {
+			w.entered(kr)
 		}
 	}
 	return what + ": " + answer

@@ -41,8 +41,6 @@ type refusal struct {
 	a   *act.Act // a partner's
 	sum act.Digest
 
-	kind act.Kind // a step of our own
-
 	who, of []string // parties and products that the ground at hand names, in order
 	text    string
 }
