@@ -196,6 +196,7 @@ func (l *Ledger) commit(g []*work) {
 	var kept func()
 	grew := false
 	err := l.shelf.Update(context.Background(), func(r Rows) error {
+		r = keep(r)
 		tx, err := l.begin(r)
 		if err != nil {
 			return err

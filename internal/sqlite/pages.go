@@ -29,7 +29,7 @@ type page struct {
 
 const (
 	pageSize = 4096
-	maxPages = 4096 // 16 MiB
+	maxPages = 8192 // 32 MiB: twice what the write-ahead log grows to, so that its checkpoint finds each page
 	// In the log a header of 32 bytes stands first, and one of 24 before each page
 	// (https://sqlite.org/fileformat2.html#the_write_ahead_log).
 	walHead, frameHead = 32, 24
