@@ -55,16 +55,45 @@ const (
 type Catalogue struct {
 	Own act.Party
 
-	mu       sync.Mutex
-	texts    map[act.Sum]*pact.Pact // parsed texts: they never change
-	partners map[act.Party]parsed   // what was last parsed of each partner's row
-	lives    map[string]lived       // what was last read of each pact's row
+	mu     sync.Mutex
+	texts  map[act.Sum]*pact.Pact // parsed texts: they never change
+	parsed map[string]parsed      // by table and key
 }
 
-// parsed is a partner as its row was parsed: the same bytes say the same.
+// parsed is a row as it was parsed last: the same bytes say the same.
 type parsed struct {
-	row     []byte
-	partner Partner
+	row   []byte
+	value any
+}
+
+// maxParsed bounds the rows that stay parsed: a product's is asked for until it is received.
+const maxParsed = 1 << 10
+
+// load reads the JSON value of a row, as ledger.Load does. It is not to be changed.
+func load[T any](c *Catalogue, tx *ledger.Tx, table, key string) (v T, ok bool, err error) {
+	row, err := tx.Get(table, []byte(key))
+	if err != nil || row == nil {
+		return v, false, err
+	}
+	v, err = parse[T](c, table, key, row)
+	return v, err == nil, err
+}
+
+func parse[T any](c *Catalogue, table, key string, row []byte) (v T, err error) {
+	at := table + "/" + key
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if last, ok := c.parsed[at]; ok && bytes.Equal(last.row, row) {
+		return last.value.(T), nil
+	}
+	if err := json.Unmarshal(row, &v); err != nil {
+		return v, fmt.Errorf("reading %s %q: the row is damaged: put the newest backup's copy of the folder back", table, key)
+	}
+	if c.parsed == nil || len(c.parsed) >= maxParsed {
+		c.parsed = make(map[string]parsed)
+	}
+	c.parsed[at] = parsed{row, v}
+	return v, nil
 }
 
 // Partner is a party that we know.
@@ -176,7 +205,7 @@ func (c *Catalogue) Enter(tx *ledger.Tx, a act.Act, s note.Signer) (ledger.Entry
 
 // Person reads one of our own persons.
 func (c *Catalogue) Person(tx *ledger.Tx, name string) (act.Person, bool, error) {
-	return ledger.Load[act.Person](tx, tablePerson, name)
+	return load[act.Person](c, tx, tablePerson, name)
 }
 
 // Persons reads all our own persons, by name.
@@ -190,29 +219,12 @@ func (c *Catalogue) Partner(tx *ledger.Tx, p act.Party) (Partner, bool, error) {
 	if err != nil || row == nil {
 		return Partner{}, false, err
 	}
-	partner, err := c.parse(p, row)
+	partner, err := parse[Partner](c, tablePartner, string(p), row)
 	if err != nil {
 		return Partner{}, false, err
 	}
 	partner.Received, partner.Queued, err = counts(tx, p)
 	return partner, true, err
-}
-
-// parse reads a partner's row: its card is long, asked for with every act, and changes seldom.
-func (c *Catalogue) parse(p act.Party, row []byte) (partner Partner, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if last, ok := c.partners[p]; ok && bytes.Equal(last.row, row) {
-		return last.partner, nil
-	}
-	if err := json.Unmarshal(row, &partner); err != nil {
-		return partner, fmt.Errorf("reading partner %s: %w", p, err)
-	}
-	if c.partners == nil {
-		c.partners = make(map[act.Party]parsed)
-	}
-	c.partners[p] = parsed{row, partner}
-	return partner, nil
 }
 
 func counts(tx *ledger.Tx, p act.Party) (received, queued int64, err error) {
@@ -265,15 +277,11 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 	var best *pact.Pact
 	var row Row
 	in := false
-	from := []byte(string(id) + "/")
-	for kept, err := range tx.Scan(tablePact, from, after(from)) {
-		if err != nil {
-			return nil, Row{}, false, err
-		}
-		r, err := c.row(string(kept.Key), kept.Value)
-		if err != nil {
-			return nil, Row{}, false, err
-		}
+	all, err := c.under(tx, id)
+	if err != nil {
+		return nil, Row{}, false, err
+	}
+	for _, r := range all {
 		p, err := c.text(tx, r.Text)
 		if err != nil {
 			return nil, Row{}, false, err
@@ -290,49 +298,41 @@ func (c *Catalogue) Pact(tx *ledger.Tx, id act.PactID, now time.Time) (*pact.Pac
 	return best, row, best != nil, nil
 }
 
-// lived is a pact's row as it was read: the same bytes say the same.
-type lived struct {
-	bytes []byte
-	row   Row
-}
-
-// row reads a pact's row. Every ruling asks for one and it seldom changes: it is
-// read once from the same bytes, and what is returned is not to be changed.
-func (c *Catalogue) row(key string, b []byte) (Row, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if l := c.lives[key]; bytes.Equal(l.bytes, b) && b != nil {
-		return l.row, nil
-	}
-	var r Row
-	if err := json.Unmarshal(b, &r); err != nil {
-		return r, fmt.Errorf("reading a pact's row: %w", err)
-	}
-	if c.lives == nil {
-		c.lives = make(map[string]lived)
-	}
-	c.lives[key] = lived{b, r}
-	return r, nil
-}
-
 // PactUnder reads the pact under one text, in force or not: a product keeps
 // the terms that it was released under.
 func (c *Catalogue) PactUnder(tx *ledger.Tx, id act.PactID, text act.Sum) (*pact.Pact, Row, bool, error) {
 	key := string(id) + "/" + text.String()
-	b, err := tx.Get(tablePact, []byte(key))
-	if err != nil || b == nil {
+	r, ok, err := load[Row](c, tx, tablePact, key)
+	if err != nil || !ok {
 		return nil, Row{}, false, err
-	}
-	r, err := c.row(key, b)
-	if err != nil {
-		return nil, r, false, err
 	}
 	p, err := c.text(tx, text)
 	return p, r, err == nil, err
 }
 
-// Pacts reads every pact under every text.
-func (c *Catalogue) Pacts(tx *ledger.Tx) ([]Row, error) { return rows[Row](tx, tablePact, "") }
+// Pacts reads every pact under every text. The rows are not to be changed.
+func (c *Catalogue) Pacts(tx *ledger.Tx) ([]Row, error) { return c.under(tx, "") }
+
+// under reads the rows of a pact under each of its texts, or of all pacts: every
+// ruling asks for them, and they seldom change.
+func (c *Catalogue) under(tx *ledger.Tx, id act.PactID) (all []Row, err error) {
+	var from, to []byte
+	if id != "" {
+		from = []byte(string(id) + "/")
+		to = after(from)
+	}
+	for row, err := range tx.Scan(tablePact, from, to) {
+		if err != nil {
+			return nil, err
+		}
+		r, err := parse[Row](c, tablePact, string(row.Key), row.Value)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
 
 // Text reads a pact's text.
 func (c *Catalogue) Text(tx *ledger.Tx, s act.Sum) ([]byte, error) { return tx.Get(tableText, s[:]) }
@@ -390,7 +390,7 @@ func parseText(s act.Sum, b []byte) (*pact.Pact, error) {
 
 // Product reads a product's custody.
 func (c *Catalogue) Product(tx *ledger.Tx, n act.Number) (product.Custody, bool, error) {
-	return ledger.Load[product.Custody](tx, tableProduct, string(n))
+	return load[product.Custody](c, tx, tableProduct, string(n))
 }
 
 // Products reads every product, in the order in which they were entered.

@@ -288,7 +288,7 @@ func DurationArticle(p *pact.Pact) string {
 
 // party reports whether a text of the pact is known here, and whether one names q.
 func (c *Catalogue) party(tx *ledger.Tx, id act.PactID, q act.Party) (known, named bool, err error) {
-	all, err := rows[Row](tx, tablePact, string(id)+"/")
+	all, err := c.under(tx, id)
 	for _, r := range all {
 		p, err := c.text(tx, r.Text)
 		if err != nil || p.Has(q) {
