@@ -38,6 +38,8 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
+var errSpelling = fmt.Errorf("%w: not spelled as it must be (a key twice, unknown, or in another order or case)", ErrMalformed)
+
 // Header is the first line of an act's bytes.
 const Header = "entente act v1"
 
@@ -254,7 +256,7 @@ func Parse(b []byte) (Act, error) {
 		return Act{}, err
 	}
 	if !bytes.HasPrefix(b, again) || len(again)+1+len(sigs) != len(b) {
-		return Act{}, fmt.Errorf("%w: not spelled as it must be (a key twice, unknown, or in another order or case)", ErrMalformed)
+		return Act{}, errSpelling
 	}
 	return a, checkSignatureLines(a, sigs)
 }
@@ -293,36 +295,41 @@ func encode(a Act) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// decode reads what encode wrote. Another spelling is refused, here or when it is
+// compared with what encode writes again.
 func decode(line []byte) (Act, error) {
-	var a Act
-	var body json.RawMessage
-	a.Body = &body
+	rest, ok := bytes.CutPrefix(line, []byte(`{"v":1,"kind":"`))
+	kind, _, closed := bytes.Cut(rest, []byte(`"`))
+	if !ok || !closed {
+		var of struct {
+			Version int `json:"v"`
+		}
+		if err := unmarshal(line, &of); err != nil {
+			return Act{}, err
+		}
+		if of.Version != Version {
+			return Act{}, fmt.Errorf("%w: version %d; this node reads version %d: upgrade it", ErrMalformed, of.Version, Version)
+		}
+		return Act{}, errSpelling
+	}
+	t, ok := kinds[Kind(kind)]
+	if !ok {
+		t = reflect.TypeFor[json.RawMessage]()
+	}
+	body := reflect.New(t) // known before the line is read: it is read once
+	a := Act{Body: body.Interface()}
 	if err := unmarshal(line, &a); err != nil {
 		return Act{}, err
 	}
-	if a.Version != Version {
-		return Act{}, fmt.Errorf("%w: version %d; this node reads version %d: upgrade it", ErrMalformed, a.Version, Version)
-	}
-	if bytes.Equal(body, []byte("null")) || body == nil {
+	if a.Body == nil { // null
 		return Act{}, fmt.Errorf("%w: no body", ErrMalformed)
 	}
-	t, ok := kinds[a.Kind]
-	if !ok {
-		a.Body = body
-		return a, nil
-	}
-	v := reflect.New(t)
-	if err := unmarshal(body, v.Interface()); err != nil {
-		return Act{}, err
-	}
-	a.Body = v.Elem().Interface()
+	a.Body = body.Elem().Interface()
 	return a, nil
 }
 
 func unmarshal(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := json.Unmarshal(b, v); err != nil {
 		return fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return nil

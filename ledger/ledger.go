@@ -68,14 +68,15 @@ type Ledger struct {
 	mu     sync.Mutex
 	signed map[int64][]byte // our checkpoints that no commit has kept yet, by size
 	queue  []*work
-	grown  chan struct{} // closed when entries are added
+	recent map[int64]Entry // by index modulo maxRecent: what was entered lately is carried soon, and was parsed
+	grown  chan struct{}   // closed when entries are added
 	dead   error         // set once a write's outcome is not known
 	died   chan struct{} // closed with it
 }
 
 // Open returns the ledger that shelf keeps.
 func Open(shelf Shelf, cfg Config) *Ledger {
-	return &Ledger{shelf: shelf, cfg: cfg, turn: make(chan struct{}, 1), signed: make(map[int64][]byte), grown: make(chan struct{}), died: make(chan struct{})}
+	return &Ledger{shelf: shelf, cfg: cfg, turn: make(chan struct{}, 1), signed: make(map[int64][]byte), recent: make(map[int64]Entry), grown: make(chan struct{}), died: make(chan struct{})}
 }
 
 // Died is closed when a write failed in a way that leaves the state unknown:
@@ -110,6 +111,7 @@ type Tx struct {
 	l      *Ledger
 	size   int64
 	writes bool             // it is an Update's
+	added  []Entry          // by it
 	cache  map[int64][]byte // hashes of tableEntry
 }
 
@@ -192,16 +194,15 @@ func (l *Ledger) leave(w *work) bool {
 // commit runs a group in one transaction and answers each. It leads its own
 // context: no caller's may end what others wait for.
 func (l *Ledger) commit(g []*work) {
-	var size int64
+	var added []Entry
 	var kept func()
-	grew := false
 	err := l.shelf.Update(context.Background(), func(r Rows) error {
 		r = keep(r)
 		tx, err := l.begin(r)
 		if err != nil {
 			return err
 		}
-		size, tx.writes = tx.size, true
+		tx.writes = true
 		if kept, err = l.keepSigned(r); err != nil {
 			return err
 		}
@@ -216,7 +217,7 @@ func (l *Ledger) commit(g []*work) {
 				}
 			}
 		}
-		if grew = tx.size > size; err != nil || !grew {
+		if added = tx.added; err != nil || len(added) == 0 {
 			return err
 		}
 		return r.Put(tableHead, []byte("size"), be(tx.size))
@@ -229,7 +230,10 @@ func (l *Ledger) commit(g []*work) {
 		close(l.died)
 	case err == nil:
 		kept()
-		if grew {
+		for _, e := range added {
+			l.recent[e.Index%maxRecent] = e
+		}
+		if len(added) > 0 {
 			close(l.grown)
 			l.grown = make(chan struct{})
 		}
@@ -320,14 +324,29 @@ func (tx *Tx) Append(v act.Verified) (Entry, error) {
 	if err := tx.l.cfg.Fold(tx, e); err != nil {
 		return Entry{}, fmt.Errorf("folding entry %d (%s): %w", e.Index, e.Act.Kind, err)
 	}
+	tx.added = append(tx.added, e)
 	return e, nil
 }
 
-// Entry reads the entry at index i.
+// maxRecent bounds the entries that stay parsed: some deliveries.
+const maxRecent = 1 << 10
+
+// parsed returns the entry at index i with these bytes, if it was entered lately.
+func (l *Ledger) parsed(i int64, b []byte) (Entry, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.recent[i%maxRecent]
+	return e, ok && e.Index == i && bytes.Equal(e.Bytes, b)
+}
+
+// Entry reads the entry at index i. Its act is not to be changed.
 func (tx *Tx) Entry(i int64) (Entry, error) {
 	_, b, err := tx.row(i)
 	if err != nil {
 		return Entry{}, err
+	}
+	if e, ok := tx.l.parsed(i, b); ok {
+		return e, nil
 	}
 	a, err := act.Parse(b)
 	if err != nil {
