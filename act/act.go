@@ -212,10 +212,48 @@ type Keys func(from Party, by string) (note.Verifier, error)
 // Open reads an act from outside. It returns the act only when v vouches for
 // the bytes and, for a person's act, when the key that keys finds verifies.
 func Open(b []byte, v Voucher, keys Keys) (Verified, error) {
-	a, err := Parse(b)
+	u, err := Read(b)
 	if err != nil {
 		return Verified{}, err
 	}
+	return u.Open(v, keys)
+}
+
+// Unopened is an act that was read and is not opened yet: nobody vouches for it.
+type Unopened struct {
+	act   Act
+	bytes []byte
+	by    note.Verifier // the key that its signature was found to verify with; nil: none yet
+}
+
+// Read is the first half of [Open]: it needs no voucher and no turn.
+func Read(b []byte) (*Unopened, error) {
+	a, err := Parse(b)
+	if err != nil {
+		return nil, err
+	}
+	return &Unopened{act: a, bytes: b}, nil
+}
+
+// Check verifies the signature with the key that keys finds now, so that Open need
+// not, if it finds the same.
+func (u *Unopened) Check(keys Keys) {
+	if u.act.By == "" {
+		return
+	}
+	if ver, err := keys(u.act.From, u.act.By); err == nil && u.verifies(ver) {
+		u.by = ver
+	}
+}
+
+func (u *Unopened) verifies(ver note.Verifier) bool {
+	_, err := note.Open(u.bytes, note.VerifierList(ver))
+	return err == nil
+}
+
+// Open is the second half of [Open].
+func (u *Unopened) Open(v Voucher, keys Keys) (Verified, error) {
+	a, b := u.act, u.bytes
 	if !v.Vouches(a.From, b) {
 		return Verified{}, fmt.Errorf("%w: %s of %s is not proved to be in its ledger", ErrUnvouched, a.Kind, a.From)
 	}
@@ -226,7 +264,7 @@ func Open(b []byte, v Voucher, keys Keys) (Verified, error) {
 	if err != nil {
 		return Verified{}, fmt.Errorf("%w: %s: %w", ErrUnvouched, a.By, err)
 	}
-	if _, err := note.Open(b, note.VerifierList(ver)); err != nil {
+	if u.by != ver && !u.verifies(ver) {
 		return Verified{}, fmt.Errorf("%w: the signature of %s does not verify", ErrUnvouched, a.By)
 	}
 	return Verified{a, b}, nil

@@ -61,11 +61,34 @@ func TestSignOpen(t *testing.T) {
 	if _, err := act.Open(signed.Bytes(), vouches(true), func(act.Party, string) (note.Verifier, error) { return other, nil }); !errors.Is(err, act.ErrUnvouched) {
 		t.Errorf("opened with another's key: %v", err)
 	}
+	others := func(act.Party, string) (note.Verifier, error) { return other, nil }
+	for name, check := range map[string]act.Keys{"its key": keys, "another's": others} { // what was checked early with one key opens with that alone
+		u, err := act.Read(signed.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.Check(check)
+		if _, err := u.Open(vouches(true), keys); err != nil {
+			t.Errorf("checked early with %s: %v", name, err)
+		}
+		if _, err := u.Open(vouches(true), others); !errors.Is(err, act.ErrUnvouched) {
+			t.Errorf("checked early with %s, opened with another's: %v", name, err)
+		}
+		if _, err := u.Open(vouches(false), keys); !errors.Is(err, act.ErrUnvouched) {
+			t.Errorf("checked early with %s, opened without a voucher: %v", name, err)
+		}
+	}
 	for i := range signed.Bytes() {
 		b := bytes.Clone(signed.Bytes())
 		b[i] ^= 1
 		if _, err := act.Open(b, vouches(true), keys); err == nil {
 			t.Fatalf("byte %d may be changed", i)
+		}
+		if u, err := act.Read(b); err == nil {
+			u.Check(keys)
+			if _, err := u.Open(vouches(true), keys); err == nil {
+				t.Fatalf("byte %d may be changed where it is checked early", i)
+			}
 		}
 	}
 	if _, err := act.Sign(opening(), s); err == nil {
@@ -247,6 +270,9 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("an error of another kind: %v", err)
 			}
 			return
+		}
+		if _, err := act.Read(b); err != nil {
+			t.Errorf("what was parsed cannot be read: %v", err)
 		}
 		j, err := json.Marshal(a)
 		if err != nil || len(j) == 0 {

@@ -261,13 +261,18 @@ func (c *Catalogue) Keys(tx *ledger.Tx) act.Keys {
 		if err != nil {
 			return nil, err
 		}
-		name, _, _ := strings.Cut(by, "@")
-		a, ok := partner.Authorities[name]
-		if !ok {
-			return nil, fmt.Errorf("%s never notified this person", from)
-		}
-		return act.ParseVerifier(a.Key)
+		return partner.Keys(from, by)
 	}
+}
+
+// Keys finds the verifier of a person whom the partner notified.
+func (p *Partner) Keys(from act.Party, by string) (note.Verifier, error) {
+	name, _, _ := strings.Cut(by, "@")
+	a, ok := p.Authorities[name]
+	if !ok || from != p.Card.Party {
+		return nil, fmt.Errorf("%s never notified this person", from)
+	}
+	return act.ParseVerifier(a.Key)
 }
 
 // Pact reads the pact called id: of the texts that came into force the highest

@@ -14,6 +14,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ import (
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrGap says that an act came before an earlier one: the sender begins again
@@ -66,6 +68,10 @@ type Office struct {
 // TakeIn enters a delivery. A *ledger.Contradiction means that the sender's
 // ledger is not the one it signed before: nothing was taken in.
 func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
+	read, err := o.read(ctx, d)
+	if err != nil {
+		return err
+	}
 	return o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		partner, ok, err := o.Catalogue.Partner(tx, d.From)
 		if err != nil || !ok {
@@ -81,20 +87,53 @@ func (o *Office) TakeIn(ctx context.Context, d Delivery) error {
 			return err
 		}
 		next := partner.Received
-		for _, c := range d.Acts {
+		for i, c := range d.Acts {
 			switch {
 			case c.Seq < next:
 				continue
 			case c.Seq > next:
 				return fmt.Errorf("taking in from %s: %w: %d, before %d", d.From, ErrGap, next, c.Seq)
 			}
-			if err := o.enter(tx, d, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c); err != nil {
+			if err := o.enter(tx, d, ledger.Inclusion{Party: d.From, Head: head, Proof: c.Proof}, c, read[i]); err != nil {
 				return err
 			}
 			next++
 		}
 		return nil
 	})
+}
+
+// read reads the acts of a delivery, and verifies their signatures on all
+// processors: what is entered waits in one line. An act that cannot be read here is nil, and
+// is told why when its turn comes.
+func (o *Office) read(ctx context.Context, d Delivery) ([]*act.Unopened, error) {
+	read := make([]*act.Unopened, len(d.Acts))
+	if len(d.Acts) < 2 {
+		return read, nil // alone, its turn comes at once
+	}
+	var partner catalogue.Partner
+	err := o.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		partner, _, err = o.Catalogue.Partner(tx, d.From)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, c := range d.Acts {
+		if c.Seq < partner.Received {
+			continue
+		}
+		g.Go(func() error {
+			if u, err := act.Read(c.Bytes); err == nil {
+				u.Check(partner.Keys)
+				read[i] = u
+			}
+			return nil
+		})
+	}
+	return read, g.Wait()
 }
 
 // told refuses growth that is shown from what we saw before something of the sender's came
@@ -111,9 +150,15 @@ func told(tx *ledger.Tx, d Delivery) error {
 }
 
 // enter opens one act, appends it and answers it.
-func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed) error {
+func (o *Office) enter(tx *ledger.Tx, d Delivery, v ledger.Inclusion, c Conveyed, read *act.Unopened) (err error) {
 	from := d.From
-	opened, err := act.Open(c.Bytes, v, o.Catalogue.Keys(tx))
+	if read == nil {
+		read, err = act.Read(c.Bytes)
+	}
+	var opened act.Verified
+	if err == nil {
+		opened, err = read.Open(v, o.Catalogue.Keys(tx))
+	}
 	if err == nil && (opened.Act().From != from || !addressed(opened.Act(), o.Own)) {
 		err = fmt.Errorf("%w: it is not an act of %s to %s", act.ErrMalformed, from, o.Own)
 	}

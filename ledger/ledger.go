@@ -70,8 +70,8 @@ type Ledger struct {
 	queue  []*work
 	recent map[int64]Entry // by index modulo maxRecent: what was entered lately is carried soon, and was parsed
 	grown  chan struct{}   // closed when entries are added
-	dead   error         // set once a write's outcome is not known
-	died   chan struct{} // closed with it
+	dead   error           // set once a write's outcome is not known
+	died   chan struct{}   // closed with it
 }
 
 // Open returns the ledger that shelf keeps.
