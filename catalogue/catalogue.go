@@ -38,7 +38,7 @@ const (
 	tableProduct = ledger.FoldPrefix + "product" // number → product.Custody
 	tableByEntry = ledger.FoldPrefix + "entry"   // index of its release → number
 	tableQueue   = ledger.FoldPrefix + "queue/"  // + party: place → index of the act that is for it
-	tableAwaited = ledger.FoldPrefix + "awaited" // party/number → Awaited
+	tableAwaited = ledger.FoldPrefix + "awaited" // party/index of the release → Awaited
 	tableWaits   = ledger.FoldPrefix + "waits"   // digest of a release that is not answered yet → Waits
 	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
 	tableConsent = ledger.FoldPrefix + "consent" // number/digest → Consent
@@ -478,7 +478,11 @@ func (c *Catalogue) Awaited(tx *ledger.Tx, p act.Party) iter.Seq2[Awaited, error
 
 // Awaits reads whether the content of one product of p's is awaited.
 func (c *Catalogue) Awaits(tx *ledger.Tx, p act.Party, n act.Number) (Awaited, bool, error) {
-	return ledger.Load[Awaited](tx, tableAwaited, awaitedKey(p, n))
+	cu, ok, err := c.Product(tx, n)
+	if err != nil || !ok {
+		return Awaited{}, false, err
+	}
+	return ledger.Load[Awaited](tx, tableAwaited, awaitedKey(p, cu.Entry))
 }
 
 // Waits reads the releases that wait for an approval.

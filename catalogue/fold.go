@@ -469,7 +469,7 @@ func (c *Catalogue) consent(tx *ledger.Tx, given act.Digest, f func(*product.Con
 func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	n, ok := product.About(e.Act)
 	if !ok {
-		if err := c.due(tx, e); err != nil {
+		if err := c.due(tx, e, none); err != nil {
 			return err
 		}
 		if r, is := e.Act.Body.(act.Refusal); is && !r.Kept && e.Act.From == c.Own {
@@ -482,6 +482,10 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	cu, had, err := c.Product(tx, n)
 	if err != nil {
 		return err
+	}
+	release := int64(none)
+	if cu.From != "" {
+		release = cu.Entry
 	}
 	if b, is := e.Act.Body.(act.Consent); is { // it may come before its product
 		return c.given(tx, e, b)
@@ -505,12 +509,12 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 			}
 		}
 		if e.Act.Kind == act.ProductReleased && slices.Contains(r.Manifest.Recipients, c.Own) {
-			if err := ledger.Save(tx, tableAwaited, awaitedKey(e.Act.From, n), Awaited{n, r.Seal.Vault, r.Seal.Size}); err != nil {
+			if err := ledger.Save(tx, tableAwaited, awaitedKey(e.Act.From, e.Index), Awaited{n, r.Seal.Vault, r.Seal.Size}); err != nil {
 				return err
 			}
 		}
 	}
-	if err := errors.Join(c.spend(tx, e), c.foldWaiting(tx, e, n), c.due(tx, e)); err != nil {
+	if err := errors.Join(c.spend(tx, e), c.foldWaiting(tx, e, release), c.due(tx, e, release)); err != nil {
 		return err
 	}
 	if _, is := e.Act.Body.(act.Release); !is && !had {
@@ -519,22 +523,25 @@ func (c *Catalogue) foldProduct(tx *ledger.Tx, e ledger.Entry) error {
 	return ledger.Save(tx, tableProduct, string(n), cu.Apply(e.Index, e.Act))
 }
 
-// foldWaiting keeps the lists of what waits: content, and answers.
-func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, n act.Number) error {
+// none is in place of the index of a release that there is not.
+const none = -1
+
+// foldWaiting keeps the lists of what waits: content of a release, and answers.
+func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, release int64) error {
 	switch b := e.Act.Body.(type) {
 	case act.Receipt:
 		if e.Act.From == c.Own {
-			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n)))
+			return tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], release)))
 		}
 	case act.Refusal:
 		if e.Act.From == c.Own && b.Kind == act.ShareAsked {
 			return tx.Delete(tableAsked, []byte(b.Act.String())) // answered with a no: or it would be refused for ever
 		}
 		if e.Act.From == c.Own {
-			return errors.Join(tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], n))), tx.Delete(tableWaits, []byte(b.Act.String())))
+			return errors.Join(tx.Delete(tableAwaited, []byte(awaitedKey(e.Act.To[0], release))), tx.Delete(tableWaits, []byte(b.Act.String())))
 		}
 	case act.Waiting:
-		return c.waits(tx, e, b)
+		return c.waits(tx, e, b, release)
 	case act.Asking:
 		if e.Act.From != c.Own {
 			return ledger.Save(tx, tableAsked, e.Digest.String(), Asked{e.Digest, e.Act.From, b.Number, b.Person})
@@ -549,22 +556,22 @@ func (c *Catalogue) foldWaiting(tx *ledger.Tx, e ledger.Entry, n act.Number) err
 
 // waits keeps the content of a release of a partner's away while it is not answered,
 // and has it asked for when it waits no more.
-func (c *Catalogue) waits(tx *ledger.Tx, e ledger.Entry, b act.Waiting) error {
+func (c *Catalogue) waits(tx *ledger.Tx, e ledger.Entry, b act.Waiting, release int64) error {
 	if e.Act.From != c.Own || len(e.Act.To) != 1 {
 		return nil // it waits at the partner's
 	}
 	from := e.Act.To[0]
 	if len(b.For) > 0 {
-		return errors.Join(tx.Delete(tableAwaited, []byte(awaitedKey(from, b.Number))), ledger.Save(tx, tableWaits, b.Act.String(), Waits{from, e.Act.At, b}))
+		return errors.Join(tx.Delete(tableAwaited, []byte(awaitedKey(from, release))), ledger.Save(tx, tableWaits, b.Act.String(), Waits{from, e.Act.At, b}))
 	}
 	cu, ok, err := c.Product(tx, b.Number)
 	if err != nil || !ok {
 		return err
 	}
-	return errors.Join(tx.Delete(tableWaits, []byte(b.Act.String())), ledger.Save(tx, tableAwaited, awaitedKey(from, b.Number), Awaited{b.Number, cu.Seal.Vault, cu.Seal.Size}))
+	return errors.Join(tx.Delete(tableWaits, []byte(b.Act.String())), ledger.Save(tx, tableAwaited, awaitedKey(from, release), Awaited{b.Number, cu.Seal.Vault, cu.Seal.Size}))
 }
 
-func awaitedKey(p act.Party, n act.Number) string { return string(p) + "/" + string(n) }
+func awaitedKey(p act.Party, release int64) string { return string(p) + "/" + string(be(release)) }
 
 // Dump writes every folded row, in order: two folds of one ledger dump the same.
 func Dump(tx *ledger.Tx) ([]byte, error) {

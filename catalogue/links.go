@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	tableDue        = ledger.FoldPrefix + "due"        // party/way/number → Due
+	tableDue        = ledger.FoldPrefix + "due"        // party/way/index of the release → Due
 	tableAccredited = ledger.FoldPrefix + "accredited" // channel/party/mark → product.Accreditation
 )
 
@@ -75,20 +75,25 @@ func (c *Catalogue) Lag(tx *ledger.Tx, p Partner, taken int64) (l Lag, err error
 	return l, nil
 }
 
-// due begins and ends the waiting for receipts.
-func (c *Catalogue) due(tx *ledger.Tx, e ledger.Entry) error {
-	key := func(p act.Party, ours bool, n act.Number) string {
+// due begins and ends the waiting for receipts. release is the index of the product's;
+// rows in its order lie side by side, where numbers fall anywhere.
+func (c *Catalogue) due(tx *ledger.Tx, e ledger.Entry, release int64) error {
+	key := func(p act.Party, ours bool) string {
 		way := "in"
 		if ours {
 			way = "out"
 		}
-		return string(p) + "/" + way + "/" + string(n)
+		return string(p) + "/" + way + "/" + string(be(release))
+	}
+	ends := func() error {
+		return c.answered(e.Act, func(p act.Party, ours bool) error { return tx.Delete(tableDue, []byte(key(p, ours))) })
 	}
 	switch b := e.Act.Body.(type) {
 	case act.Release:
 		if e.Act.Kind != act.ProductReleased {
 			return nil
 		}
+		release = e.Index
 		d := Due{Number: b.Manifest.Number, Ours: e.Act.From == c.Own, Released: e.Act.At, Size: b.Seal.Size}
 		p, _, ok, err := c.PactUnder(tx, e.Act.Pact, b.Text)
 		if err != nil {
@@ -98,38 +103,30 @@ func (c *Catalogue) due(tx *ledger.Tx, e ledger.Entry) error {
 			d.By = act.MomentOf(e.Act.At.Add(p.Receipt.Within))
 		}
 		if d.Party = e.Act.From; !d.Ours {
-			return ledger.Save(tx, tableDue, key(d.Party, false, d.Number), d)
+			return ledger.Save(tx, tableDue, key(d.Party, false), d)
 		}
 		for _, to := range b.Manifest.Recipients {
 			if d.Party = to; to == c.Own {
 				continue
 			}
-			if err := ledger.Save(tx, tableDue, key(to, true, d.Number), d); err != nil {
+			if err := ledger.Save(tx, tableDue, key(to, true), d); err != nil {
 				return err
 			}
 		}
 	case act.Receipt:
-		return c.answered(e.Act, func(p act.Party, ours bool) error {
-			return tx.Delete(tableDue, []byte(key(p, ours, b.Number)))
-		})
+		return ends()
 	case act.Refusal:
-		n := b.Number
-		if n == "" { // it could not be read there; we know what it was
+		if b.Number != "" && b.Kind != act.ProductReleased {
+			return nil
+		}
+		if b.Number == "" { // it could not be read there; we know what it was
 			i, ok, err := tx.Find(b.Act)
 			if err != nil || !ok {
 				return err
 			}
-			refused, err := tx.Entry(i)
-			if err != nil {
-				return err
-			}
-			if r, is := refused.Act.Body.(act.Release); is && refused.Act.From == c.Own {
-				n = r.Manifest.Number
-			}
-		} else if b.Kind != act.ProductReleased {
-			return nil
+			release = i
 		}
-		return c.answered(e.Act, func(p act.Party, ours bool) error { return tx.Delete(tableDue, []byte(key(p, ours, n))) })
+		return ends()
 	}
 	return nil
 }

@@ -210,6 +210,8 @@ func placeless(tx *ledger.Tx, table string, key, value []byte) (string, error) {
 	switch {
 	case table == "entry":
 		return table + " " + string(value), nil
+	case table == "due", table == "awaited":
+		return fmt.Sprintf("%s %q %s", table, key[:len(key)-8], value), nil
 	case strings.HasPrefix(table, "queue/"):
 		e, err := tx.Entry(int64(binary.BigEndian.Uint64(value)))
 		return fmt.Sprintf("%s %x %s", table, key, e.Digest), err
