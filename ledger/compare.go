@@ -61,7 +61,11 @@ const foldBatch = 1000
 // holds one row of each at a time, so that its memory does not grow with the
 // ledger, and it writes no content. It tells progress the entries folded.
 func (l *Ledger) Compare(ctx context.Context, scratch Shelf, progress func(done, all int64)) error {
-	return l.View(ctx, func(tx *Tx) error {
+	return l.shelf.View(ctx, func(r Rows) error { // not what was read before: the rows that there are
+		tx, err := l.begin(r)
+		if err != nil {
+			return err
+		}
 		return tx.past(ctx, tx.size, scratch, progress, func(again Rows) error { return compare(tx.Rows, again) })
 	})
 }

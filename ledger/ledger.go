@@ -68,6 +68,7 @@ type Ledger struct {
 	mu     sync.Mutex
 	signed map[int64][]byte // our checkpoints that no commit has kept yet, by size
 	queue  []*work
+	state  *state          // of the last commit; nil while the next one ends
 	recent map[int64]Entry // by index modulo maxRecent: what was entered lately is carried soon, and was parsed
 	grown  chan struct{}   // closed when entries are added
 	dead   error           // set once a write's outcome is not known
@@ -195,15 +196,16 @@ func (l *Ledger) leave(w *work) bool {
 // context: no caller's may end what others wait for.
 func (l *Ledger) commit(g []*work) {
 	var added []Entry
-	var kept func()
+	var signed func()
+	read := newState()
 	err := l.shelf.Update(context.Background(), func(r Rows) error {
-		r = keep(r)
+		r = &kept{r, read}
 		tx, err := l.begin(r)
 		if err != nil {
 			return err
 		}
 		tx.writes = true
-		if kept, err = l.keepSigned(r); err != nil {
+		if signed, err = l.keepSigned(r); err != nil {
 			return err
 		}
 		if len(g) == 1 {
@@ -217,10 +219,13 @@ func (l *Ledger) commit(g []*work) {
 				}
 			}
 		}
-		if added = tx.added; err != nil || len(added) == 0 {
-			return err
+		if added = tx.added; err == nil && len(added) > 0 {
+			err = r.Put(tableHead, []byte("size"), be(tx.size))
 		}
-		return r.Put(tableHead, []byte("size"), be(tx.size))
+		if err == nil {
+			l.ends()
+		}
+		return err
 	})
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -229,7 +234,8 @@ func (l *Ledger) commit(g []*work) {
 		l.dead = err
 		close(l.died)
 	case err == nil:
-		kept()
+		signed()
+		l.state = read
 		for _, e := range added {
 			l.recent[e.Index%maxRecent] = e
 		}
@@ -246,6 +252,13 @@ func (l *Ledger) commit(g []*work) {
 	}
 }
 
+// ends has no View share what was read before a commit: from here on it may see either side.
+func (l *Ledger) ends() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.state = nil
+}
+
 // run runs w. A panic is its caller's, and undoes what w wrote.
 func (tx *Tx) run(w *work) (err error) {
 	defer func() {
@@ -260,13 +273,23 @@ func (tx *Tx) run(w *work) (err error) {
 
 // View runs f on one consistent state.
 func (l *Ledger) View(ctx context.Context, f func(*Tx) error) error {
+	before := l.committed()
 	return l.shelf.View(ctx, func(r Rows) error {
-		tx, err := l.begin(r)
+		tx, err := l.begin(r) // reads, and so chooses the state
 		if err != nil {
 			return err
 		}
+		if before != nil && before == l.committed() { // no commit ended meanwhile: it is that state
+			tx.Rows = &kept{r, before}
+		}
 		return f(tx)
 	})
+}
+
+func (l *Ledger) committed() *state {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state
 }
 
 // Close closes the shelf.
