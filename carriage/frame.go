@@ -18,7 +18,7 @@ type kind byte
 
 const (
 	kindHello  kind = 1  // hello, JSON
-	kindActs   kind = 2  // intake.Delivery, JSON
+	kindActs   kind = 2  // intake.Delivery: see pack
 	kindTook   kind = 3  // took, JSON
 	kindWant   kind = 4  // want, JSON
 	kindBlocks kind = 5  // the block digests of a product, binary

@@ -18,6 +18,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/intake"
 	"entente/party"
 	"entente/vault"
 
@@ -138,7 +139,8 @@ func FuzzDelivery(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		d, err := readDelivery(b)
+		var d intake.Delivery
+		err := readDelivery(b, &d, &d)
 		if err != nil {
 			if !errors.Is(err, errFrame) && !errors.Is(err, errBatch) {
 				t.Errorf("an error of another kind: %v", err)
@@ -159,6 +161,45 @@ func parcels(f *testing.F) []string {
 		f.Fatalf("%d parcels: %v", len(all), err)
 	}
 	return all
+}
+
+// FuzzUnpack: what is read as a delivery is all of the frame, and nothing of it is read twice.
+func FuzzUnpack(f *testing.F) {
+	some := intake.Delivery{Checkpoint: []byte("c"), Acts: []intake.Conveyed{{Seq: 7, Bytes: []byte("act"), Content: []byte("sealed")}, {Seq: 8, Bytes: []byte("a")}}}
+	for _, d := range []intake.Delivery{{}, some} {
+		parts, err := pack(d)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(bytes.Join(parts, nil))
+	}
+	f.Add([]byte("\x00\x00\x00\x09{\"acts\":0}"))
+	f.Add([]byte("\x00\x00\x00\x20{\"acts\":[{}],\"sizes\":[[-1,2]]}x"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d, err := unpack(b)
+		if err != nil {
+			return
+		}
+		n := 4 + int(binary.BigEndian.Uint32(b))
+		for _, c := range d.Acts {
+			for _, part := range [][]byte{c.Bytes, c.Content} {
+				if !bytes.HasPrefix(b[n:], part) {
+					t.Fatal("an act of other bytes was read")
+				}
+				n += len(part)
+			}
+		}
+		if n != len(b) {
+			t.Errorf("%d bytes of %d were read", n, len(b))
+		}
+		parts, err := pack(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, err := unpack(bytes.Join(parts, nil)); err != nil || !reflect.DeepEqual(again, d) {
+			t.Errorf("written and read again it is another: %v", err)
+		}
+	})
 }
 
 // FuzzHear is every frame but acts, on the lane of acts.

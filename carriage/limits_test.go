@@ -69,18 +69,20 @@ func listening(t *testing.T) (*session, <-chan string) {
 // TestOver: what goes over a limit is refused by a bye that names the limit, before it costs anything.
 func TestOver(t *testing.T) {
 	acts := func(n int) []byte {
-		b, err := json.Marshal(intake.Delivery{Acts: make([]intake.Conveyed, n)})
+		parts, err := pack(intake.Delivery{Acts: make([]intake.Conveyed, n)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return b
+		return bytes.Join(parts, nil)
 	}
+	listed := func(j string) []byte { return append(binary.BigEndian.AppendUint32(nil, uint32(len(j))), j...) }
 	for name, b := range map[string][]byte{
 		"too many acts":         acts(maxBatch + 1),
-		"a frame of empty acts": []byte(`{"acts":[` + strings.TrimSuffix(strings.Repeat("{},", maxFrame/3-8), ",") + `]}`),
-		"a frame of no acts":    []byte(`{"acts":[` + strings.Repeat("null,", maxFrame/5-8) + `null]}`),
-		"a frame of numbers":    []byte(`{"acts":[` + strings.Repeat("1,", maxFrame/2-8) + `1]}`),
-		"a frame of bases":      []byte(`{"bases":[` + strings.Repeat("1,", maxFrame/2-8) + `1]}`),
+		"a frame of empty acts": listed(`{"acts":[` + strings.Repeat("{},", maxFrame/3-8) + `{}]}`),
+		"a frame of no acts":    listed(`{"acts":[` + strings.Repeat("null,", maxFrame/5-8) + `null]}`),
+		"a frame of numbers":    listed(`{"acts":[` + strings.Repeat("1,", maxFrame/2-16) + `1]}`),
+		"a frame of bases":      listed(`{"bases":[` + strings.Repeat("1,", maxFrame/2-16) + `1]}`),
+		"a frame of sizes":      listed(`{"sizes":[` + strings.Repeat("[],", maxFrame/3-16) + `[]]}`),
 	} {
 		s, said := listening(t)
 		var err error

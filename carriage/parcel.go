@@ -313,7 +313,7 @@ func openParcel(r io.Reader, own act.Party, key *seal.PrivateKey, card func(act.
 	if s.From != o.From() || s.To != own || s.Number != o.Number || s.Acts != sumOf(acts) {
 		return nil, fmt.Errorf("%w: its statement is of another parcel", ErrParcel)
 	}
-	if p.delivery, err = readDelivery(acts); err != nil {
+	if err = readDelivery(acts, &p.delivery, &p.delivery); err != nil {
 		return nil, fmt.Errorf("%w: its delivery cannot be read, or has more than one may", ErrParcel)
 	}
 	p.delivery.From, p.delivery.Late = s.From, true

@@ -1,7 +1,6 @@
 package carriage
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -242,7 +241,11 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 		o.away = true
 		return false, err
 	}
-	if err := o.s.w.writeJSON(kindActs, del); err != nil {
+	parts, err := pack(del)
+	if err == nil {
+		err = o.s.w.write(kindActs, parts...)
+	}
+	if err != nil {
 		return false, err
 	}
 	o.shown, o.acts = d.Now(), len(del.Acts)
@@ -312,7 +315,7 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 	case kindPing:
 		return nil
 	case kindActs:
-		del, err := readDelivery(b)
+		del, err := unpack(b)
 		if errors.Is(err, errBatch) {
 			return s.over(err.Error())
 		}
@@ -336,23 +339,6 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 		return s.parted(b)
 	}
 	return fmt.Errorf("%s sends a frame of kind %d on the lane of acts", s.peer.Party, k)
-}
-
-// errBatch says that a delivery holds more than it may.
-var errBatch = fmt.Errorf("a delivery has %d acts at most", maxBatch)
-
-// readDelivery reads a delivery, on the line or in a parcel.
-func readDelivery(b []byte) (del intake.Delivery, err error) {
-	if bytes.Count(b, []byte(",")) > maxValues {
-		return del, errBatch
-	}
-	if err := json.Unmarshal(b, &del); err != nil {
-		return del, errFrame
-	}
-	if len(del.Acts) > maxBatch || len(del.Bases) > maxBases+1 {
-		return del, errBatch
-	}
-	return del, nil
 }
 
 func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {

@@ -22,7 +22,7 @@ func TestHear(t *testing.T) {
 		{kindTook, `{"next":7}`, ""},
 		{kindTook, `{"next":8}`, "answers what was not sent"},
 		{kindTook, `{`, errFrame.Error()},
-		{kindActs, `[`, errFrame.Error()},
+		{kindActs, "\x00\x00\x00\x01[", errFrame.Error()},
 		{kindBye, `{"kind":"busy"}`, errLinked.Error()},
 		{kindBye, `{"kind":"clock","text":"set it"}`, "JP ended the link (clock): set it"},
 		{kindBye, `{"text":"` + strings.Repeat("x", act.MaxLine+1) + `"}`, errFrame.Error()},

@@ -215,13 +215,13 @@ func (c *Catalogue) Of(tx *ledger.Tx, e ledger.Entry) (given any, err error) {
 	ok := false
 	switch b := e.Act.Body.(type) {
 	case act.Consent:
-		given, ok, err = load[product.Consent](tx, tableConsent, string(b.Number)+"/"+e.Digest.String())
+		given, ok, err = found[product.Consent](tx, tableConsent, string(b.Number)+"/"+e.Digest.String())
 	case act.Mandate:
-		given, ok, err = load[product.Mandate](tx, tableMandate, e.Digest.String())
+		given, ok, err = found[product.Mandate](tx, tableMandate, e.Digest.String())
 	case act.Visit:
-		given, ok, err = load[product.Visit](tx, tableVisit, e.Digest.String())
+		given, ok, err = found[product.Visit](tx, tableVisit, e.Digest.String())
 	case act.Assurance:
-		given, ok, err = load[product.Assurance](tx, tableAssured, string(e.Act.Pact)+"/"+e.Digest.String())
+		given, ok, err = found[product.Assurance](tx, tableAssured, string(e.Act.Pact)+"/"+e.Digest.String())
 	case act.Accreditation:
 		given, ok = &product.Accreditation{Accreditation: b, Given: e.Act.At}, e.Act.From == c.Own
 	}
@@ -231,7 +231,7 @@ func (c *Catalogue) Of(tx *ledger.Tx, e ledger.Entry) (given any, err error) {
 	return given, nil
 }
 
-func load[T any](tx *ledger.Tx, table, key string) (*T, bool, error) {
+func found[T any](tx *ledger.Tx, table, key string) (*T, bool, error) {
 	v, ok, err := ledger.Load[T](tx, table, key)
 	return &v, ok, err
 }

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -687,12 +688,30 @@ func (r *rival) call(p *proc, lane string) wire {
 func (w wire) send(kind byte, v any) {
 	w.t.Helper()
 	b, err := json.Marshal(v)
+	if d, ok := v.(intake.Delivery); ok && err == nil {
+		b, err = packed(d)
+	}
 	if err == nil {
 		_, err = w.Write(append(append(binary.BigEndian.AppendUint32(nil, uint32(len(b)+1)), kind), b...))
 	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+// packed spells a delivery as a link does: its JSON, before it its length, behind it the bytes of its acts.
+func packed(d intake.Delivery) ([]byte, error) {
+	var sizes [][2]int
+	var rest []byte
+	acts := slices.Clone(d.Acts)
+	for i := range acts {
+		c := &acts[i]
+		sizes = append(sizes, [2]int{len(c.Bytes), len(c.Content)})
+		rest = append(append(rest, c.Bytes...), c.Content...)
+		c.Bytes, c.Content = nil, nil
+	}
+	j, err := json.Marshal(map[string]any{"checkpoint": d.Checkpoint, "growth": d.Growth, "acts": acts, "sizes": sizes})
+	return append(append(binary.BigEndian.AppendUint32(nil, uint32(len(j))), j...), rest...), err
 }
 
 // next reads a frame; 255: there are no more.
