@@ -43,7 +43,9 @@ const (
 
 // keeps reports whether rows of a table are asked for again: entries, proofs and
 // content are not.
-func keeps(table string) bool { return strings.HasPrefix(table, FoldPrefix) || table == tablePeer }
+func keeps(table string) bool {
+	return strings.HasPrefix(table, FoldPrefix) || table == tableHead || table == tablePeer
+}
 
 func newState() *state { return &state{tables: make(map[string]*keptTable)} }
 

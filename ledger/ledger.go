@@ -275,12 +275,12 @@ func (tx *Tx) run(w *work) (err error) {
 func (l *Ledger) View(ctx context.Context, f func(*Tx) error) error {
 	before := l.committed()
 	return l.shelf.View(ctx, func(r Rows) error {
-		tx, err := l.begin(r) // reads, and so chooses the state
+		if before != nil && before == l.committed() { // no commit ended meanwhile: it is that state
+			r = &kept{r, before}
+		}
+		tx, err := l.begin(r)
 		if err != nil {
 			return err
-		}
-		if before != nil && before == l.committed() { // no commit ended meanwhile: it is that state
-			tx.Rows = &kept{r, before}
 		}
 		return f(tx)
 	})

@@ -18,7 +18,7 @@ var ErrFull = errors.New("the disk is nearly full: free some space and try again
 // Shelf keeps the rows of one node's ledger and of what is folded from it.
 // Its methods may be called at the same time.
 type Shelf interface {
-	// View runs f on one consistent snapshot.
+	// View runs f on one consistent snapshot: what is committed after f began is not in it.
 	View(ctx context.Context, f func(Rows) error) error
 	// Update runs f alone: no other Update of this store, in this process or
 	// another, overlaps it. When it returns nil all of f's writes are durable;

@@ -69,7 +69,7 @@ type Store struct {
 // conn is one connection with its statements.
 type conn struct {
 	*sqlite3.Conn
-	get, put, add, del, clear, tables, scan, scanTo, last, lastTo, begin, view, commit, rollback, try, keep, undo *sqlite3.Stmt
+	get, put, add, del, clear, tables, scan, scanTo, last, lastTo, begin, view, choose, commit, rollback, try, keep, undo *sqlite3.Stmt
 }
 
 // Files names the files of a database: its own, and those beside it.
@@ -183,6 +183,7 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 		&c.lastTo:   "SELECT key,value FROM rows WHERE tab=?1 AND key>=?2 AND key<?4 ORDER BY key DESC LIMIT 1",
 		&c.begin:    "BEGIN IMMEDIATE",
 		&c.view:     "BEGIN",
+		&c.choose:   "PRAGMA data_version", // reads the first page and no more: the snapshot is chosen
 		&c.commit:   "COMMIT",
 		&c.rollback: "ROLLBACK",
 		&c.try:      "SAVEPOINT try",
@@ -252,6 +253,9 @@ func (s *Store) View(ctx context.Context, f func(ledger.Rows) error) (err error)
 			err = end
 		}
 	}()
+	if err := exec(c.choose); err != nil {
+		return r.read(err)
+	}
 	return f(r)
 }
 

@@ -208,10 +208,14 @@ func panics(t *testing.T, s ledger.Shelf) {
 // views: a view sees one state, whatever is written meanwhile.
 func views(t *testing.T, s ledger.Shelf) {
 	update(t, s, func(r ledger.Rows) error { return r.Put("t", []byte("k"), []byte("before")) })
-	err := s.View(t.Context(), func(r ledger.Rows) error {
+	err := s.View(t.Context(), func(r ledger.Rows) error { // its state stands before it reads
+		update(t, s, func(r ledger.Rows) error { return r.Put("t", []byte("k"), []byte("between")) })
 		v, err := r.Get("t", []byte("k"))
 		if err != nil {
 			return err
+		}
+		if string(v) != "before" {
+			t.Errorf("a view saw %q, which was written after it began", v)
 		}
 		update(t, s, func(r ledger.Rows) error { return r.Put("t", []byte("k"), []byte("after")) })
 		again, err := r.Get("t", []byte("k"))
