@@ -14,9 +14,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"entente/act"
@@ -29,7 +29,6 @@ import (
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/tlog"
-	"golang.org/x/sync/errgroup"
 )
 
 // ErrGap says that an act came before an earlier one: the sender begins again
@@ -56,12 +55,13 @@ type Conveyed struct {
 	Content []byte       `json:"content,omitempty"` // a small product's sealed bytes
 }
 
-// Office takes in. Fill every field.
+// Office takes in. Fill every field but what may be nil.
 type Office struct {
 	Own       act.Party
 	Ledger    *ledger.Ledger
 	Catalogue *catalogue.Catalogue
 	Law       *house.Rules // our own law on top of the pacts; nil: none
+	Aside     func(func()) // runs what goes on beside its caller, who waits for its end; nil: as a goroutine
 	Now       func() time.Time
 }
 
@@ -119,21 +119,26 @@ func (o *Office) read(ctx context.Context, d Delivery) ([]*act.Unopened, error) 
 	if err != nil {
 		return nil, err
 	}
-	var g errgroup.Group
-	g.SetLimit(runtime.GOMAXPROCS(0))
+	aside := o.Aside
+	if aside == nil {
+		aside = func(f func()) { go f() }
+	}
+	var all sync.WaitGroup
 	for i, c := range d.Acts {
 		if c.Seq < partner.Received {
 			continue
 		}
-		g.Go(func() error {
+		all.Add(1)
+		aside(func() {
+			defer all.Done()
 			if u, err := act.Read(c.Bytes); err == nil {
 				u.Check(partner.Keys)
 				read[i] = u
 			}
-			return nil
 		})
 	}
-	return read, g.Wait()
+	all.Wait()
+	return read, nil
 }
 
 // told refuses growth that is shown from what we saw before something of the sender's came

@@ -350,7 +350,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 		return nil, err
 	}
 	n.Release = &release.Office{Law: law, Card: n.Card, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, House: n.House, Now: seams.Now, Random: seams.Random}
-	n.Intake = &intake.Office{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Now: seams.Now}
+	n.Intake = &intake.Office{Law: law, Aside: seams.Aside, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Now: seams.Now}
 	n.Reading = &reading.Room{Law: law, Own: card.Party, Ledger: n.Ledger, Catalogue: n.Catalogue, Vault: n.Vault, Key: o.seal, Signer: n.signer, Now: seams.Now}
 	n.Carriage = &carriage.Direct{Own: n.Card, Certificate: o.cert, Ledger: n.Ledger, Catalogue: n.Catalogue, Intake: n.Intake, Vault: n.Vault,
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
