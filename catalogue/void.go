@@ -58,11 +58,16 @@ func (c *Catalogue) Void(tx *ledger.Tx, a act.Act) ([]act.Reason, error) {
 	}
 	switch b := a.Body.(type) {
 	case act.Receipt:
-		cu, had, err := c.Product(tx, b.Number)
-		if err == nil && had && cu.From == c.Own && !slices.Contains(cu.Manifest.Recipients, a.From) {
+		cu, _, err := c.Product(tx, b.Number)
+		switch {
+		case err != nil:
+			return nil, err
+		case cu.From != c.Own:
+			return because("receipt", "the product was not released here", "none: who released a product is sent its receipt")
+		case !slices.Contains(cu.Manifest.Recipients, a.From):
 			return because("receipt", "its party is no recipient of the product", "none: who was released a product receipts it")
 		}
-		return nil, err
+		return nil, nil
 	case act.Reclassification:
 		return c.lowers(tx, a, b)
 	}
