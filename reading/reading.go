@@ -138,6 +138,9 @@ func (r *Room) narrow(was ruling.Ruling, f *ruling.ReadFacts, deed string) rulin
 // Open opens product n for a person and a purpose; none: that of its release.
 func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*Opened, error) {
 	o, err := r.unlock(ctx, n, name, purpose)
+	if errors.Is(err, seal.ErrTampered) { // its label lies, or its bytes: whoever looks into it later finds that
+		err = errors.Join(err, r.enterBroken(ctx, n, name, purpose))
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -181,6 +184,18 @@ func (r *Room) Open(ctx context.Context, n act.Number, name, purpose string) (*O
 	given, o.Custody, o.Ruling = true, cu, rule
 	o.still = r.watch(ctx, n, Deed{As: name, Deed: "read", Purpose: purpose}, spent)
 	return o, nil
+}
+
+// enterBroken enters that a product did not open though it may be read.
+func (r *Room) enterBroken(ctx context.Context, n act.Number, name, purpose string) error {
+	return r.Ledger.Update(ctx, func(tx *ledger.Tx) error {
+		f, _, err := r.rule(tx, n, Deed{As: name, Deed: "read", Purpose: purpose}, r.Now())
+		if err != nil {
+			return err
+		}
+		because := []act.Reason{{Article: "seal", Text: "the seal is broken: the product is not what was released", Cure: "ask its originator to release it again"}}
+		return r.enter(ctx, tx, act.OpeningDenied, act.Denial{Number: n, Person: name, Purpose: f.Purpose, Because: because}, "", f.Custody)
+	})
 }
 
 // watchEvery bounds how long a reading goes on that time alone has ended.
