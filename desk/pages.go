@@ -427,6 +427,9 @@ func (s *Server) productPage(v *visit) (string, error) {
 		}
 		return err
 	})
+	if err == nil && !ok && v.r.Method == http.MethodPost { // the refusal is entered, also of what may not be known
+		_, err = s.Reading.Open(v.r.Context(), n, v.who, "")
+	}
 	if err != nil || !ok {
 		return "", errors.Join(err, errors.New("not to be known"))
 	}
