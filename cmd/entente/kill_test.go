@@ -18,6 +18,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -41,8 +42,9 @@ type proc struct {
 	env      []string // more of the environment
 	cmd      *exec.Cmd
 	died     chan struct{} // closed when cmd has ended
-	log      bytes.Buffer
+	log      logged
 	c        *desk.Client
+	more     []string // arguments of serve
 
 	tries  int
 	acked  map[string]bool     // titles of acknowledged releases
@@ -51,6 +53,30 @@ type proc struct {
 
 	patience time.Duration // how long it is waited for; at least 90 s
 	refused  string        // the title of what the partner is to refuse; empty: of nothing
+}
+
+// logged is what a node logs.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logged) Reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.b.Reset()
 }
 
 func (p *proc) command(args ...string) *exec.Cmd {
@@ -88,7 +114,7 @@ func newProcIn(t *testing.T, dir, party string, more ...string) *proc {
 func (p *proc) start(order string) {
 	p.t.Helper()
 	p.log.Reset()
-	c := p.command("serve", "--leash", "--listen", p.addr())
+	c := p.command(append([]string{"serve", "--leash", "--listen", p.addr()}, p.more...)...)
 	args := slices.Concat(p.under, c.Args)
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env = append(c.Env, "ENTENTE_TEST_DIE="+order)
@@ -176,6 +202,7 @@ func points(t *testing.T) (all []string) {
 // the other side once, whatever was kept is whole, both ledgers verify and
 // agree, and nothing half done is left.
 func TestKill(t *testing.T) {
+	t.Parallel()
 	rounds, kills := 3, 200
 	if testing.Short() {
 		rounds, kills = 1, 40
