@@ -94,7 +94,7 @@ func (c *Client) do(ctx context.Context, method, path string, body io.Reader, co
 		if errors.As(err, &op) && op.Op == "dial" {
 			return nil, ErrNotServing
 		}
-		if ctx.Err() == nil && errors.As(err, &op) {
+		if ctx.Err() == nil && (errors.As(err, &op) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)) {
 			return nil, errHungUp
 		}
 		return nil, err

@@ -35,19 +35,19 @@ func TestFaultsOfClocks(t *testing.T) {
 	for _, x := range []struct {
 		what  string
 		step  time.Duration
-		wrong string // what the one who releases reads; empty: it is released
+		wrong string // what the one who releases reads, separated by " · "; empty: it is released
 		link  string // what the status says of the link when it is called anew; empty: it stands
 		right string // what the one who releases reads when the clock is right again
-		why   string // why the partner refuses what was released while it was wrong; empty: it takes it in
+		why   string // why the partner refuses what was released while it was wrong, and the cure; empty: it takes it in
 	}{
 		{"10 minutes ahead", 10 * time.Minute, "", "", "if it is right now, it was ahead then", ""},
 		{"an hour ahead", hour, "", "", "if it is right now, it was ahead then", ""},
-		{"25 hours ahead", 25 * hour, "", "clock", "if it is right now, it was ahead then", "dated in the future"},
-		{"400 days ahead", 400 * day, "clearance is below the marking or has expired", "clock", "if it is right now, it was ahead then", ""},
+		{"25 hours ahead", 25 * hour, "", "clock", "if it is right now, it was ahead then", "it is dated in the future · set the clock right"},
+		{"400 days ahead", 400 * day, "the officer's clearance is below the marking or has expired", "clock", "if it is right now, it was ahead then", ""},
 		{"half a minute back", -30 * time.Second, "", "", "", ""},
-		{"10 minutes back", -10 * time.Minute, "behind our own ledger", "", "", ""},
-		{"an hour back", -hour, "behind our own ledger", "", "", ""},
-		{"a year back", -365 * day, "behind our own ledger", "clock", "", ""},
+		{"10 minutes back", -10 * time.Minute, "our clock is behind our own ledger: set it right, then try again", "", "", ""},
+		{"an hour back", -hour, "our clock is behind our own ledger: set it right, then try again", "", "", ""},
+		{"a year back", -365 * day, "the pact is not in force · our clock is behind our own ledger: set it right, then try again", "clock", "", ""},
 	} {
 		t.Run(x.what, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +71,10 @@ func TestFaultsOfClocks(t *testing.T) {
 			is := func(when, saw, want string) {
 				t.Helper()
 				t.Logf("%s, %s: %s", x.what, when, saw)
-				if want == "" && !strings.Contains(saw, "is released") || !strings.Contains(saw, want) {
+				if want == "" {
+					want = "is released"
+				}
+				if !says(saw, want) {
 					t.Errorf("%s, %s: reads %q, not %q", x.what, when, saw, want)
 				}
 			}
@@ -82,7 +85,7 @@ func TestFaultsOfClocks(t *testing.T) {
 				for n, cu := range kr.products("out") {
 					if cu.Manifest.Title == kr.refused {
 						why := ""
-						kr.wait("the partner refuses it", func() bool { why = kr.said("why", string(n)); return strings.Contains(why, x.why) })
+						kr.wait("the partner refuses it", func() bool { why = kr.said("why", string(n)); return says(why, x.why) })
 						t.Logf("%s, entente why: %s", x.what, why)
 					}
 				}
@@ -96,6 +99,10 @@ func TestFaultsOfClocks(t *testing.T) {
 			for _, p := range []*proc{kr, jp} {
 				v := p.link()
 				t.Logf("%s, the status of %s: linked %v, clocks differ by %.0f s, %q", x.what, p.party, v.Linked, v.Skew, v.Reason)
+				told := strings.Contains(p.said("status"), "its clock differs from ours")
+				if differs := x.link == "" && x.step.Abs() >= 10*time.Minute; told != differs {
+					t.Errorf("%s, the status of %s tells that the clocks differ: %v", x.what, p.party, told)
+				}
 			}
 			kr.step(0)
 			is("set right", kr.releases("KR when it is right"), x.right)
@@ -107,4 +114,14 @@ func TestFaultsOfClocks(t *testing.T) {
 			settled(t, jp, kr)
 		})
 	}
+}
+
+// says reports whether what was read has all that is wanted, separated by " · ".
+func says(saw, want string) bool {
+	for w := range strings.SplitSeq(want, " · ") {
+		if !strings.Contains(saw, w) {
+			return false
+		}
+	}
+	return true
 }

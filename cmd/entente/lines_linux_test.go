@@ -79,8 +79,8 @@ func TestFaultsOfLines(t *testing.T) {
 		long bool
 	}{
 		{"600 ms round trip, pieces of 1400 bytes, lost ones", line.Line{Delay: 300 * time.Millisecond, Piece: 2800, Stall: 200}, nil, "", true},
-		{"a byte a second in mid-transfer", line.Line{}, []int64{2 << 20}, "", true},
-		{"a black hole in mid-transfer", line.Line{End: line.Silence}, []int64{2 << 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "not linked", true},
+		{"a byte a second in mid-transfer", line.Line{}, []int64{2 << 20}, "the partner has the release, and its receipt has not come", true},
+		{"a black hole in mid-transfer", line.Line{End: line.Silence}, []int64{2 << 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}, "i/o timeout", true},
 		{"a black hole for some seconds", line.Line{End: line.Silence}, []int64{2 << 20, 0, 0, 0, 0, 0, 0}, "", false},
 		{"reset in mid-transfer, three times", line.Line{End: line.Resets}, []int64{500_000, 3 << 19, 1 << 20}, "", false},
 	} {
@@ -141,6 +141,7 @@ func (p *proc) shows() (certificate, key string) {
 // same key, and the transfer goes on. In the next the recipient comes back with other keys: it
 // gets nothing, its officer and ours are told why, and nothing partial is seen anywhere.
 func TestFaultsOfKeys(t *testing.T) {
+	t.Parallel()
 	kr, jp, l := lined(t)
 	const title = "KR under way large"
 	size := int64(len(text(title)))
@@ -165,7 +166,7 @@ func TestFaultsOfKeys(t *testing.T) {
 		for n, cu := range of.products("in") {
 			if _, here := cu.Received[act.Party(of.party)]; strings.HasSuffix(cu.Manifest.Title, "large") && !here {
 				file := filepath.Join(t.TempDir(), "out")
-				if saw := of.said("open", string(n), "-o", file); !strings.Contains(saw, "entente:") {
+				if saw := of.said("open", string(n), "-o", file); !strings.Contains(saw, "its content is not here yet") {
 					t.Errorf("opened while it is on its way: %s", saw)
 				} else {
 					t.Logf("in mid-transfer: the recipient's analyst reads %q", saw)
@@ -208,7 +209,7 @@ func TestFaultsOfKeys(t *testing.T) {
 	jp.wait("it answers", jp.up)
 	l.Set(line.Line{})
 	saw := ""
-	kr.wait("the officer is told", func() bool { saw = kr.link().Reason; return strings.Contains(saw, "not the one pinned") })
+	kr.wait("the officer is told", func() bool { saw = kr.link().Reason; return strings.Contains(saw, "not linked: the key shown is not the one pinned for JP: refuse it, or compare codes anew if the partner changed its key") })
 	if _, page := kr.page(kr.browser("officer"), "/", nil); !strings.Contains(page, "not the one pinned") {
 		t.Errorf("the desk does not say why:\n%s", page)
 	}

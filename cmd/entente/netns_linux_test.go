@@ -59,7 +59,7 @@ func newCable(t *testing.T, mtu int, addresses [2]string, bits int) *cable {
 			err = errors.Join(ip("link", "set", e.device, "netns", e.space), ip("-n", e.space, "link", "set", "lo", "up"), e.up())
 		}
 		if err != nil {
-			t.Skipf("not run, for want of network namespaces or tunnel devices; TestFaultsOfLines has a proxy instead: %v", err)
+			t.Skipf("NOT RUN, for want of network namespaces or tunnel devices; TestFaultsOfLines has a proxy instead: %v", err)
 		}
 	}
 	var both sync.WaitGroup

@@ -5,6 +5,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha512"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -85,6 +86,7 @@ func TestSoak(t *testing.T) {
 		}
 	}
 	s.round("Seoul", "P1")
+	s.shown()
 	s.report()
 	s.end()
 }
@@ -102,8 +104,48 @@ type soak struct {
 	fill    int // more products for P1 in each round
 	samples map[string][]sample
 
-	mu  sync.Mutex
-	did map[string]int // what people did, and what was done to the machines
+	mu      sync.Mutex
+	did     map[string]int // what people did, and what was done to the machines
+	deeds   map[deed]*asked
+	entered map[deed]int
+	carried map[act.Kind]int    // acts that one side said to the other, and that both have
+	once    map[act.Digest]bool // of all of them
+}
+
+// deed is a kind of act of one node's.
+type deed struct {
+	of   *proc
+	kind act.Kind
+}
+
+// asked is how often a deed was asked for: answered, and not answered under a fault, so that it
+// may have happened or not.
+type asked struct{ answered, unanswered int }
+
+// deedOf is the act that a deed of the load enters, and the one that its refusal does; empty: none
+// that is counted.
+func deedOf(what string) (k, refused act.Kind) {
+	switch {
+	case strings.HasPrefix(what, "released"):
+		return act.ProductReleased, act.ReleaseDenied
+	case strings.HasPrefix(what, "opened"):
+		return act.ProductOpened, act.OpeningDenied
+	}
+	switch what {
+	case "copied":
+		return act.ProductCopied, act.OpeningDenied
+	case "destroyed":
+		return act.ProductDestroyed, act.OpeningDenied
+	case "consent given":
+		return act.ConsentGiven, ""
+	case "consent withdrawn":
+		return act.ConsentWithdrawn, ""
+	case "law notified":
+		return act.LawNotified, ""
+	case "law acknowledged":
+		return act.LawAcknowledged, ""
+	}
+	return act.Kind(what), ""
 }
 
 // pair is Seoul and one partner, with a pact of their own. One goroutine works for both.
@@ -138,7 +180,8 @@ type sample struct {
 }
 
 func newSoak(t *testing.T) *soak {
-	s := &soak{t: t, rnd: rand.New(rand.NewPCG(20161123, 8)), read: map[*proc]int64{}, samples: map[string][]sample{}, did: map[string]int{}}
+	s := &soak{t: t, rnd: rand.New(rand.NewPCG(20161123, 8)), read: map[*proc]int64{}, samples: map[string][]sample{}, did: map[string]int{},
+		deeds: map[deed]*asked{}, entered: map[deed]int{}, carried: map[act.Kind]int{}, once: map[act.Digest]bool{}}
 	dir := t.TempDir()
 	made := func(party string, more ...string) *proc {
 		p := newProcIn(t, filepath.Join(dir, party), party, more...)
@@ -326,18 +369,38 @@ func (s *soak) count(what string) {
 // a fault, and is asked again when it answers.
 func (s *soak) done(p *proc, what string, err error) bool {
 	var said *desk.Problem
+	kind, denial := deedOf(what)
 	switch {
 	case err == nil:
 		s.count(what)
+		s.ask(p, kind, true)
 		return true
 	case errors.As(err, &said) && said.Kind == "refused":
 		s.count(what + ": refused")
+		s.ask(p, denial, true)
 	default:
 		s.count("not done, under a fault")
+		s.ask(p, kind, false)
+		s.ask(p, denial, false)
 		for end := time.Now().Add(5 * time.Minute); !p.up() && time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		}
 	}
 	return false
+}
+
+func (s *soak) ask(p *proc, k act.Kind, answered bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := s.deeds[deed{p, k}]
+	if n == nil {
+		n = &asked{}
+		s.deeds[deed{p, k}] = n
+	}
+	if answered {
+		n.answered++
+	} else {
+		n.unanswered++
+	}
 }
 
 // work is a pair's share of a round, one thing after the other.
@@ -511,12 +574,15 @@ func (s *soak) grown(p *proc) (all []entry) {
 	}
 }
 
-// check compares both ledgers of each pair: what each said to the other stands in both, in
-// one order; each product was released once, as was acknowledged, and received once.
+// check compares both ledgers of each pair: every act that one said to the other stands in both, in
+// one order, once. Each deed that was acknowledged was entered once, and none that nobody asked for;
+// each product was released once, and received once.
 func (s *soak) check() {
 	seoul := s.grown(s.kr)
+	s.tally(s.kr, seoul)
 	for _, x := range s.pairs {
 		ledgers := [2][]entry{seoul, s.grown(x.p)}
+		s.tally(x.p, ledgers[1])
 		var said [2][]entry
 		for i := range x.sides {
 			y := &x.sides[i]
@@ -524,6 +590,10 @@ func (s *soak) check() {
 			for _, e := range ledgers[i] {
 				if string(e.Act.From) == y.p.party && slices.Contains(e.Act.To, act.Party(y.other.party)) {
 					ours, said[i] = append(ours, e.Digest), append(said[i], e)
+					if s.carried[e.Act.Kind]++; s.once[e.Digest] {
+						s.t.Errorf("round %d: %s said %s twice to %s", s.rounds, y.p.party, e.Act.Kind, y.other.party)
+					}
+					s.once[e.Digest] = true
 				}
 			}
 			for _, e := range ledgers[1-i] {
@@ -542,6 +612,60 @@ func (s *soak) check() {
 			s.received(&x.sides[i], said[1-i])
 		}
 	}
+}
+
+// tally counts the deeds among what a ledger gained, and holds them to what was asked for.
+func (s *soak) tally(p *proc, gained []entry) {
+	for _, e := range gained {
+		if string(e.Act.From) == p.party {
+			s.entered[deed{p, e.Act.Kind}]++
+		}
+	}
+	for d, n := range s.deeds {
+		if is := s.entered[d]; d.of == p && d.kind != "" && (is < n.answered || is > n.answered+n.unanswered) {
+			s.t.Errorf("round %d: %s entered %d of %s; %d were acknowledged, and %d not answered", s.rounds, p.party, is, d.kind, n.answered, n.unanswered)
+		}
+	}
+}
+
+// shown has each side open what the other released to it last, and compares the contents by their
+// digests with what was released.
+func (s *soak) shown() {
+	var all sync.WaitGroup
+	for _, x := range s.pairs {
+		all.Go(func() {
+			for i := range x.sides {
+				s.release(s.t.Context(), x, i, " one block")
+				s.release(s.t.Context(), x, i, " large")
+			}
+		})
+	}
+	all.Wait()
+	s.settle(nil)
+	s.check()
+	opened := 0
+	for _, x := range s.pairs {
+		for i := range x.sides {
+			y := &x.sides[i]
+			for _, d := range y.last {
+				if d.number == "" {
+					continue
+				}
+				h := sha512.New384()
+				err := y.other.c.Open(s.t.Context(), desk.OpenAsk{Number: d.number, As: "analyst"}, h, func(desk.Opened) {})
+				if want := sha512.Sum384([]byte(text(d.title))); !s.done(y.other, "opened", err) || !bytes.Equal(h.Sum(nil), want[:]) {
+					s.t.Errorf("%s opens %q, and its content has the digest %x, not %x: %v", y.other.party, d.title, h.Sum(nil)[:6], want[:6], err)
+				}
+				opened++
+			}
+		}
+	}
+	if opened < 4*len(s.pairs) {
+		s.t.Errorf("of the last round %d contents were compared", opened)
+	}
+	s.settle(nil)
+	s.check()
+	s.t.Logf("%d contents of the last round were compared, small and large, both ways", opened)
 }
 
 func (s *soak) released(x *pair, y *side, said []entry) {
@@ -762,6 +886,15 @@ func (s *soak) report() {
 	for _, what := range want {
 		if s.did[what] == 0 {
 			s.t.Errorf("%s: never", what)
+		}
+	}
+	fmt.Fprintf(w, "\nacts of one side to another, the same in both ledgers\n")
+	for _, k := range slices.Sorted(maps.Keys(s.carried)) {
+		fmt.Fprintf(w, "%s\t%d\n", k, s.carried[k])
+	}
+	for _, k := range []act.Kind{act.ProductReleased, act.ProductReceived, act.ProductOpened, act.ProductDestroyed, act.ConsentGiven, act.ConsentWithdrawn, act.LawNotified, act.LawAcknowledged, act.PactNotice, act.PactNoticeWithdrawn} {
+		if s.carried[k] == 0 {
+			s.t.Errorf("%s: none was carried", k)
 		}
 	}
 	fmt.Fprintf(w, "\nfor 1000 products\tslope\tstandard error\tbound\tfirst, last\tsamples\t\n")
