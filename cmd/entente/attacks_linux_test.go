@@ -91,7 +91,7 @@ var attacks = []attack{
 	{9, "a head that does not grow from the last", "ledgers", "disputed", "ledger.disputed", "", "", "partner JP · evidence", noExtension},
 	{10, "a ledger shorter than was cosigned", "ledgers", "disputed", "ledger.disputed", "", "", "partner JP · evidence", shorter},
 	{11, "other spellings: keys twice, case, a long s, numbers", "partner", "it is not spelled as an act must be", "act.refused", "", "", "", otherSpellings},
-	{12, "a classical or unknown suite, another version", "partner", "tls: · the connection ends without a word", "", "a caller's connection ended", "", "", olderSuite},
+	{12, "a classical suite, no protocol of ours, another version", "partner", "tls: · the connection ends without a word", "", "a caller's connection ended", "", "", olderSuite},
 	{13, "negative and lying lengths, numbers beyond 2^63", "partner", "the connection ends without a word · cannot be had · a delivery has 200 acts at most", "", "a caller's connection ended", "", "", lies},
 	{14, "10,000 half-open connections", "partner", "the connection ends without a word", "", "greetings", "", "", halfOpen},
 	{15, "a signature of one kind of act on another", "partner", "no officer released it · its signature does not verify", "act.refused", "", "", "", otherRole},
@@ -144,6 +144,7 @@ func (s *stage) exchange() {
 
 // TestAttacks makes all forty.
 func TestAttacks(t *testing.T) {
+	t.Parallel()
 	for name, begin := range stages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -81,7 +81,8 @@ func TestFaults(t *testing.T) {
 		{"each read fails", "pread64", "error=EIO", []string{cannotRead, diskFailed, endedBefore}, []string{cannotRead, diskFailed, endedBefore}},
 		{"a sync fails now and then", "fsync,fdatasync", "error=EIO:when=2+3", []string{"released", diskFailed, endedBefore}, []string{"released", objectFailed, diskFailed, endedBefore}},
 	} {
-		for large, words := range map[string][]string{"": x.small, " large": x.large} {
+		for k, words := range [][]string{x.small, x.large} {
+			large := []string{"", " large"}[k]
 			var end func()
 			if straced {
 				end = kr.inject(x.calls, x.fault)

@@ -209,7 +209,10 @@ func TestFaultsOfKeys(t *testing.T) {
 	jp.wait("it answers", jp.up)
 	l.Set(line.Line{})
 	saw := ""
-	kr.wait("the officer is told", func() bool { saw = kr.link().Reason; return strings.Contains(saw, "not linked: the key shown is not the one pinned for JP: refuse it, or compare codes anew if the partner changed its key") })
+	kr.wait("the officer is told", func() bool {
+		saw = kr.link().Reason
+		return strings.Contains(saw, "not linked: the key shown is not the one pinned for JP: refuse it, or compare codes anew if the partner changed its key")
+	})
 	if _, page := kr.page(kr.browser("officer"), "/", nil); !strings.Contains(page, "not the one pinned") {
 		t.Errorf("the desk does not say why:\n%s", page)
 	}
