@@ -326,6 +326,9 @@ func halfOpen(x *attempt) {
 	})
 	during, held := p95(), files()
 	x.Logf("%d of %d half-open connections were made, %d were turned away; a product took %v at p95, and took %v before; %d files were open, and %d before", len(open), calls, turned()-had, during, calm, held, before)
+	if len(open) < calls/2 {
+		x.Errorf("%d connections could be made of %d: allow this process more files", len(open), calls)
+	}
 	if held-before > 300 || turned()-had < uint64(len(open))-300 {
 		x.Errorf("%d files are open for them, and %d were turned away", held-before, turned()-had)
 	}
