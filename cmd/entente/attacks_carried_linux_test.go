@@ -175,7 +175,13 @@ func (h *hubStage) drop(p act.Party) (n int) {
 // holdsAll has Seoul release for Tokyo, which is not there, until the hub holds it.
 func (x *attempt) holdsAll(titles ...string) (numbers []act.Number, held [][]byte) {
 	x.Helper()
-	before := len(x.hub.held("JP"))
+	before := -1
+	x.kr.wait("nothing else is on its way", func() bool {
+		was := before
+		before = len(x.hub.held("JP"))
+		time.Sleep(300 * time.Millisecond)
+		return before == was && len(x.hub.held("JP")) == was
+	})
 	for i, title := range titles {
 		slip, err := x.kr.c.Release(x.Context(), toTokyo(title), strings.NewReader(strings.Repeat(unread+" ", 20)))
 		if err != nil {
