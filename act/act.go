@@ -1,7 +1,7 @@
 // Package act is the statement: the only thing that happens in Entente.
 //
 // Whoever does something (releases, receives, opens, signs a pact) makes an
-// [Act]. [Sign] turns it into bytes and vouches for them; [Open] turns bytes
+// [Act]. [Sign] turns it into bytes and vouches for them; [Unopened.Open] turns bytes
 // from outside back into an act, and only with a voucher. Both end in
 // [Verified], which nothing else can make and which is all that a ledger
 // takes in.
@@ -159,7 +159,7 @@ func (m *Moment) UnmarshalJSON(b []byte) error {
 	return m.UnmarshalText(b[1 : len(b)-1])
 }
 
-// Verified is an act with someone behind its bytes. Only [Sign] and [Open]
+// Verified is an act with someone behind its bytes. Only [Sign] and [Unopened.Open]
 // make one.
 type Verified struct {
 	act   Act
@@ -209,16 +209,6 @@ type Voucher interface {
 // that party never notified the person.
 type Keys func(from Party, by string) (note.Verifier, error)
 
-// Open reads an act from outside. It returns the act only when v vouches for
-// the bytes and, for a person's act, when the key that keys finds verifies.
-func Open(b []byte, v Voucher, keys Keys) (Verified, error) {
-	u, err := Read(b)
-	if err != nil {
-		return Verified{}, err
-	}
-	return u.Open(v, keys)
-}
-
 // Unopened is an act that was read and is not opened yet: nobody vouches for it.
 type Unopened struct {
 	act   Act
@@ -226,7 +216,7 @@ type Unopened struct {
 	by    note.Verifier // the key that its signature was found to verify with; nil: none yet
 }
 
-// Read is the first half of [Open]: it needs no voucher and no turn.
+// Read reads an act from outside. It needs no voucher and no turn.
 func Read(b []byte) (*Unopened, error) {
 	a, err := Parse(b)
 	if err != nil {
@@ -251,7 +241,8 @@ func (u *Unopened) verifies(ver note.Verifier) bool {
 	return err == nil
 }
 
-// Open is the second half of [Open].
+// Open returns the act only when v vouches for its bytes and, for a person's act, when
+// the key that keys finds verifies.
 func (u *Unopened) Open(v Voucher, keys Keys) (Verified, error) {
 	a, b := u.act, u.bytes
 	if !v.Vouches(a.From, b) {

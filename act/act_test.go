@@ -42,6 +42,14 @@ func opening() act.Act {
 		Body: act.Opening{Number: "KR-2016-7Q4K-M2XJ", Person: "analyst", Purpose: "threat-assessment"}}
 }
 
+func opened(b []byte, v act.Voucher, keys act.Keys) (act.Verified, error) {
+	u, err := act.Read(b)
+	if err != nil {
+		return act.Verified{}, err
+	}
+	return u.Open(v, keys)
+}
+
 func TestSignOpen(t *testing.T) {
 	s, v := signer(t, "analyst@JP", 7)
 	a := opening()
@@ -51,14 +59,14 @@ func TestSignOpen(t *testing.T) {
 		t.Fatal(err)
 	}
 	keys := func(act.Party, string) (note.Verifier, error) { return v, nil }
-	if _, err := act.Open(signed.Bytes(), vouches(true), keys); err != nil {
+	if _, err := opened(signed.Bytes(), vouches(true), keys); err != nil {
 		t.Error(err)
 	}
-	if _, err := act.Open(signed.Bytes(), vouches(false), keys); !errors.Is(err, act.ErrUnvouched) {
+	if _, err := opened(signed.Bytes(), vouches(false), keys); !errors.Is(err, act.ErrUnvouched) {
 		t.Errorf("opened without a voucher: %v", err)
 	}
 	_, other := signer(t, "analyst@JP", 8)
-	if _, err := act.Open(signed.Bytes(), vouches(true), func(act.Party, string) (note.Verifier, error) { return other, nil }); !errors.Is(err, act.ErrUnvouched) {
+	if _, err := opened(signed.Bytes(), vouches(true), func(act.Party, string) (note.Verifier, error) { return other, nil }); !errors.Is(err, act.ErrUnvouched) {
 		t.Errorf("opened with another's key: %v", err)
 	}
 	others := func(act.Party, string) (note.Verifier, error) { return other, nil }
@@ -81,7 +89,7 @@ func TestSignOpen(t *testing.T) {
 	for i := range signed.Bytes() {
 		b := bytes.Clone(signed.Bytes())
 		b[i] ^= 1
-		if _, err := act.Open(b, vouches(true), keys); err == nil {
+		if _, err := opened(b, vouches(true), keys); err == nil {
 			t.Fatalf("byte %d may be changed", i)
 		}
 		if u, err := act.Read(b); err == nil {

@@ -220,6 +220,10 @@ var grounds = map[string]func(*refusal) bool{
 		name, _, _ := strings.Cut(q.a.By, "@")
 		return !slices.Contains(q.v.told[q.a.From][name].Offices, act.Office(anOffice.FindStringSubmatch(q.text)[1]))
 	},
+	"the product was not released here": func(q *refusal) bool {
+		p := q.v.products[q.a.Body.(act.Receipt).Number]
+		return p == nil || p.from != q.v.own
+	},
 	"its party is no recipient of the product": func(q *refusal) bool {
 		p := q.v.products[q.a.Body.(act.Receipt).Number]
 		return p != nil && !slices.Contains(p.body.Manifest.Recipients, q.a.From)
