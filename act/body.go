@@ -426,9 +426,14 @@ func (m Manifest) Check() error {
 	if err := m.Originator.Check(); err != nil {
 		return err
 	}
-	for _, s := range append(slices.Clone(m.Caveats), m.Title, m.Kind, m.Subject, m.Form, m.Purpose, m.Language, m.Mark.Text, string(m.Mark.Party), m.MediaType, m.File) {
-		if !line(s) {
-			return fmt.Errorf("%w: the manifest of %s holds text that is too long or cannot be shown", ErrMalformed, m.Number)
+	texts := [][2]string{{"title", m.Title}, {"kind", m.Kind}, {"subject", m.Subject}, {"form", m.Form}, {"purpose", m.Purpose}, {"language", m.Language}, {"marking", m.Mark.Text},
+		{"party of the marking", string(m.Mark.Party)}, {"media type", m.MediaType}, {"name of the file", m.File}}
+	for _, c := range m.Caveats {
+		texts = append(texts, [2]string{"caveat", c})
+	}
+	for _, t := range texts {
+		if !line(t[1]) {
+			return fmt.Errorf("%w: the manifest of %s: the %s has more than %d bytes, or characters that cannot be shown", ErrMalformed, m.Number, t[0], MaxLine)
 		}
 	}
 	for _, l := range m.Lineage {

@@ -141,16 +141,6 @@ func (k Kind) Home() bool {
 	return false
 }
 
-// Kinds returns every kind, sorted.
-func Kinds() []Kind {
-	var all []Kind
-	for k := range kinds {
-		all = append(all, k)
-	}
-	slices.Sort(all)
-	return all
-}
-
 func malformed(what string, ok ...bool) error {
 	if slices.Contains(ok, false) {
 		return fmt.Errorf("%w: %s is out of bounds", ErrMalformed, what)

@@ -589,12 +589,12 @@ func (s *Server) meet(r *http.Request, a PactAsk) (act.Card, bool, error) {
 		if card, ok := s.Carriage.Presented(a.Code); ok {
 			return card, true, nil // it cannot be called, but it has called us
 		}
-		return card, false, invalid("nobody answers at %s: %v; start the partner's node with 'entente serve', or let it call us", a.Address, err)
+		return card, false, fmt.Errorf("nobody answers at %s: %w; start the partner's node with 'entente serve', or let it call us", a.Address, err)
 	}
 	if a.Code != "" {
 		card, ok := s.Carriage.Presented(a.Code)
 		if !ok {
-			return card, false, invalid("nobody with this code has called: give the partner's address with --with, or ask it to call us first")
+			return card, false, &Problem{Kind: "waits", Text: "nobody with this code has called: give the partner's address with --with, or ask it to call us first"}
 		}
 		return card, true, nil
 	}

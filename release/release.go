@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -51,6 +52,22 @@ type Draft struct {
 	Footprint *act.Box      `json:"footprint,omitempty"`
 	Lineage   []act.Lineage `json:"lineage,omitempty"`
 	Mandate   *act.Digest   `json:"mandate,omitempty"` // the standing authority that it goes under
+}
+
+// kinds are those of products that people file by.
+var kinds = []string{"report", "assessment", "imagery", "notice"}
+
+var languages = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$`) // BCP 47
+
+// check refuses what no pact rules on, and nobody could take back. A question may leave either out.
+func (d *Draft) check() error {
+	switch {
+	case d.Kind != "" && !slices.Contains(kinds, d.Kind):
+		return fmt.Errorf("%w: no kind of product is called %q: choose one of %s", act.ErrMalformed, d.Kind, strings.Join(kinds, ", "))
+	case d.Language != "" && !languages.MatchString(d.Language):
+		return fmt.Errorf("%w: %q is no tag of a language: write one of BCP 47, such as en, ko or ja", act.ErrMalformed, d.Language)
+	}
+	return nil
 }
 
 // Office releases. Fill every field.
@@ -141,7 +158,14 @@ func (o *Office) consider(tx *ledger.Tx, d Draft, n act.Number, approver string,
 		Mark: act.Mark{Party: o.Card.Party, Text: d.Mark}, Caveats: d.Caveats, Originator: o.Card.Party, Origins: []act.Party{o.Card.Party},
 		Recipients: to, MediaType: d.MediaType, File: d.File, Made: act.MomentOf(at), Review: d.Review, Event: d.Event, Footprint: d.Footprint, Lineage: d.Lineage,
 	}
-	officer, _, err := o.Catalogue.Person(tx, cmpOr(approver, d.As))
+	if err := d.check(); err != nil {
+		return c, err
+	}
+	name := cmpOr(approver, d.As)
+	officer, enrolled, err := o.Catalogue.Person(tx, name)
+	if err == nil && !enrolled {
+		err = fmt.Errorf("%w: nobody called %q is enrolled here: 'entente person list'", act.ErrMalformed, name)
+	}
 	if err != nil {
 		return c, err
 	}

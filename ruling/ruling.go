@@ -509,8 +509,7 @@ func Release(f *ReleaseFacts) Ruling {
 	}
 	if !party.Holds(&f.Officer, act.Releasing) {
 		g.shut(pact.Authorities, "a person with the office 'release' does it: 'entente person list'", "the officer holds no office to release")
-	}
-	if !f.Notified {
+	} else if !f.Notified {
 		g.shut(pact.Authorities, "compare codes with the recipient first: 'entente pact sign --with'", "the recipient was not notified of the officer")
 	}
 	g.cleared(&f.Officer, f.Own, rank, f.Now, "an officer who is cleared releases it", "the officer's clearance is below the marking or has expired")

@@ -637,7 +637,7 @@ func (s *slow) release(f *ruling.ReleaseFacts, books map[any]*slow) *verdict {
 	v.accredited(f.Accredited, f.Channel, rank, f.Now)
 	v.must("third-party", s.party(f.Own) && m.Originator == f.Own, "ask the originator")
 	v.must("authorities", !f.Officer.Left && in(act.Releasing, f.Officer.Offices), "a person with the office 'release' does it: 'entente person list'")
-	v.must("authorities", f.Notified, "compare codes with the recipient first: 'entente pact sign --with'")
+	v.must("authorities", f.Notified || f.Officer.Left || !in(act.Releasing, f.Officer.Offices), "compare codes with the recipient first: 'entente pact sign --with'")
 	v.cleared(f.Officer, f.Own, rank, f.Now, "an officer who is cleared releases it")
 	by, known := f.Officer.Name, f.Officer.Identity // who else has had a say: the drafter, or who gave the mandate
 	if d := f.Mandate; d != nil {

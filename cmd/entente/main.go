@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -182,7 +183,7 @@ func (a *app) tell(err error) int {
 	code, p := exitFault, &desk.Problem{Kind: "fault", Text: err.Error()}
 	if errors.As(err, &p) || errors.Is(err, act.ErrMalformed) {
 		if p.Kind == "fault" && errors.Is(err, act.ErrMalformed) {
-			p.Kind = "invalid"
+			p.Kind, p.Text = "invalid", strings.TrimPrefix(p.Text, act.ErrMalformed.Error()+": ")
 		}
 		code = map[string]int{"refused": exitRefused, "waits": exitWaits, "invalid": exitUsage}[p.Kind]
 		if code == 0 {

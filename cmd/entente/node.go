@@ -162,6 +162,9 @@ func (c *serveCmd) serve(a *app, n *node.Node) error {
 		}
 		partners = l
 	}
+	if host, _, err := net.SplitHostPort(c.Pages); err == nil && host != "localhost" && !net.ParseIP(host).IsLoopback() {
+		return &desk.Problem{Kind: "invalid", Text: "--pages takes an address of this machine alone, such as 127.0.0.1:7780: browsers are answered without TLS; from elsewhere reach it through a tunnel of ssh"}
+	}
 	pages, err := net.Listen("tcp", c.Pages)
 	if err != nil {
 		return fmt.Errorf("listening for browsers: %w; %s", err, elsewhere(err, "--pages"))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"mime"
 	"os"
 	"path/filepath"
@@ -137,7 +138,7 @@ func content(name string, in io.Reader) (io.ReadCloser, int64, error) {
 	}
 	st, err := os.Stat(name) // before opening: opening a FIFO hangs
 	if err != nil {
-		return nil, 0, fmt.Errorf("reading the file: %w", err)
+		return nil, 0, fmt.Errorf("reading the file: %w; name the file to release, or - for standard input", err)
 	}
 	if !st.Mode().IsRegular() {
 		return nil, 0, fmt.Errorf("reading the file: %s is not a regular file", filepath.Base(name))
@@ -268,6 +269,9 @@ func (c *openCmd) Run(a *app) (err error) {
 	if c.Out != "" {
 		f, cannot := os.OpenFile(c.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if cannot != nil {
+			if errors.Is(cannot, fs.ErrExist) {
+				cannot = fmt.Errorf("%w; nothing is written over: name another file with -o, or move this one", cannot)
+			}
 			return fmt.Errorf("writing the content: %w", cannot)
 		}
 		defer func() {
@@ -292,7 +296,9 @@ func (c *openCmd) Run(a *app) (err error) {
 				m := o.Custody.Manifest
 				fmt.Fprintf(a.errs, "%s  %s", m.Number, m.Mark.Text)
 				for _, s := range o.Ruling.As {
-					fmt.Fprintf(a.errs, " · %s", s.Text)
+					if s != m.Mark {
+						fmt.Fprintf(a.errs, " · %s", s.Text)
+					}
 				}
 				fmt.Fprintf(a.errs, "  of %s\n", m.Originator)
 			})
