@@ -37,6 +37,7 @@ var readers = map[string]string{
 	"act.Moment.UnmarshalJSON":        "act.FuzzParse",
 	"act.Moment.UnmarshalText":        "act.FuzzParse",
 	"act.NewP384Signer":               own,
+	"act.ParseCard":                   "act.FuzzCard",
 	"act.Unopened.verifies":           "internal/sim.FuzzPartner",
 	"act.Parse":                       "act.FuzzParse",
 	"act.ParseVerifier":               "act.FuzzParseVerifier",

@@ -319,3 +319,19 @@ func FuzzParseVerifier(f *testing.F) {
 		}
 	})
 }
+
+// FuzzCard reads cards that were brought by hand.
+func FuzzCard(f *testing.F) {
+	f.Add([]byte(`{"party":"KR","name":{"en":"Korea"},"link":"` + strings.Repeat("0", 96) + `","ledger":["x"],"seal":"AA==","period":1}` + "\n"))
+	f.Add([]byte("{}"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := act.ParseCard(b)
+		if err != nil {
+			return
+		}
+		again, err := json.Marshal(c)
+		if err != nil || !bytes.Equal(again, bytes.TrimSpace(b)) {
+			t.Errorf("another spelling is read: %q", b)
+		}
+	})
+}

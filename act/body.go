@@ -1,6 +1,8 @@
 package act
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -36,6 +38,20 @@ func (c Card) check() error {
 		return err
 	}
 	return malformed("card of "+string(c.Party), c.Name.ok(), len(c.Ledger) > 0 && len(c.Ledger) <= 8, len(c.Seal) <= 8<<10, c.Period >= 1)
+}
+
+// MaxCard bounds a card as it is carried by hand.
+const MaxCard = 64 << 10
+
+// ParseCard reads a card that came as a line of JSON: one spelling of it.
+func ParseCard(b []byte) (c Card, err error) {
+	if len(b) > MaxCard || json.Unmarshal(b, &c) != nil || c.check() != nil {
+		return Card{}, fmt.Errorf("%w: it is no card", ErrMalformed)
+	}
+	if again, err := json.Marshal(c); err != nil || !bytes.Equal(bytes.TrimSpace(b), again) {
+		return Card{}, fmt.Errorf("%w: it is no card", ErrMalformed)
+	}
+	return c, nil
 }
 
 // Names is what people call a thing, in the three languages of the desk.
@@ -527,14 +543,15 @@ type Medium struct {
 	Medium  int    `json:"medium"`
 	Of      int    `json:"of"`
 	Parcels int    `json:"parcels"`
-	Hands   string `json:"hands"` // into whose it was given
+	Hands   string `json:"hands"`             // into whose it was given
+	Instead string `json:"instead,omitempty"` // the packing that was given up for this one
 }
 
 func (m Medium) check() error {
 	if err := m.Party.Check(); err != nil {
 		return err
 	}
-	return malformed("medium", line(m.Seal), line(m.Hands), m.Medium >= 1, m.Of >= m.Medium, m.Parcels >= 0)
+	return malformed("medium", line(m.Seal), line(m.Hands), m.Medium >= 1, m.Of >= m.Medium, m.Parcels >= 0, m.Instead == "" || line(m.Instead))
 }
 
 // Refusal tells the partner that an act of its was not accepted. It is final:

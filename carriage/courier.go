@@ -18,7 +18,6 @@ import (
 	"entente/act"
 	"entente/internal/durable"
 	"entente/ledger"
-	"entente/product"
 	"entente/vault"
 
 	"golang.org/x/mod/sumdb/note"
@@ -28,13 +27,13 @@ import (
 // sender's node signs, and the chain of those through whose hands it went. One
 // seal number covers all media of a packing; each says which of how many it is.
 // The medium may be lost, copied, old or altered: what it says is believed for
-// its signatures and digests alone, and nothing is entered before all of it holds.
+// its signatures and digests alone, and nothing is entered before all of it was read and holds.
 //
 //	MEDIUM          the signed list
 //	HANDOVERS       one signed line for each hand-over
 //	0001.parcel …   parcels, each below 4 GiB, so that FAT holds them
 
-// What is wrong with a medium. None of them has changed anything.
+// What is wrong with a medium. None of them has entered anything of it.
 var (
 	ErrMedium = errors.New("not a medium that can be taken in")
 	ErrTaken  = errors.New("this medium was taken in before")
@@ -90,13 +89,16 @@ type Handover struct {
 	From   string     `json:"from"`
 	To     string     `json:"to"`
 	At     act.Moment `json:"at"`
+
+	by string // who signed it
 }
 
-func (h Handover) check() error {
-	for _, s := range []string{h.From, h.To} {
-		if s == "" || len(s) > act.MaxName || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
-			return fmt.Errorf("%w: a hand-over names nobody", ErrMedium)
-		}
+func (h Handover) check() error { return errors.Join(person(h.From), person(h.To)) }
+
+// person checks how a hand-over names somebody.
+func person(s string) error {
+	if s == "" || len(s) > act.MaxName || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' }) {
+		return fmt.Errorf("%w: a hand-over names nobody", ErrMedium)
 	}
 	return nil
 }
@@ -128,25 +130,7 @@ func openJSON[T interface{ check() error }](kind error, header string, b []byte,
 	return v, v.check()
 }
 
-// packing is a set of media in the making: what goes onto which was settled
-// when the first was begun, so that the work goes on where it was cut.
-type packing struct {
-	Seal  string           `json:"seal"`
-	At    act.Moment       `json:"at"`
-	Base  act.Head         `json:"base"` // what the partner will have seen of us before the next batch of acts
-	Media [][]cargo        `json:"media"`
-	Done  map[int][]Packed `json:"done,omitempty"` // parcels that are durable on each medium
-	Ended map[int]bool     `json:"ended,omitempty"`
-}
-
-// cargo is what one parcel carries: acts, or blocks of content.
-type cargo struct {
-	Acts  int64  `json:"acts"`            // the batch that begins here
-	Gives *given `json:"gives,omitempty"` // or this
-}
-
-const tablePacking = "post/packing" // party → packing
-const tableTaken = "post/taken"     // party/seal/medium → taken
+const tableTaken = "post/taken" // party/seal/medium → taken
 
 // taken remembers a medium that was taken in.
 type taken struct {
@@ -154,267 +138,11 @@ type taken struct {
 	At   act.Moment `json:"at"`
 }
 
-// Pack writes what is for p, and not answered, onto a medium in dir: its acts
-// in their order, and the content that was not received. capacity is what a medium
-// holds; what does not fit goes onto further media, one call for each. Called
-// again for a medium that was begun, it goes on with it. courier is who takes it from as.
-func (o *Post) Pack(ctx context.Context, p act.Party, dir string, capacity int64, medium int, courier string, signer note.Signer, progress func(done, all int64)) (Medium, error) {
-	if capacity < 4*maxParcel {
-		return Medium{}, fmt.Errorf("packing: a medium holds at least %d MiB", 4*maxParcel>>20)
-	}
-	k, err := o.packing(ctx, p, capacity, medium)
-	if err != nil {
-		return Medium{}, err
-	}
-	if medium < 1 || medium > len(k.Media) {
-		return Medium{}, fmt.Errorf("packing: there are %d media under seal %s, not %d", len(k.Media), k.Seal, medium)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return Medium{}, fmt.Errorf("packing: %w", err)
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return Medium{}, fmt.Errorf("packing: %w", err)
-	}
-	defer root.Close()
-	if err := o.usable(root, k, medium); err != nil {
-		return Medium{}, err
-	}
-	m := Medium{From: o.Direct.Own.Party, To: p, Seal: k.Seal, Medium: medium, Of: len(k.Media), At: k.At}
-	all := k.Media[medium-1]
-	for i, l := range all {
-		progress(int64(i), int64(len(all)))
-		if i < len(k.Done[medium]) && unchanged(root, k.Done[medium][i]) {
-			m.Parcels = append(m.Parcels, k.Done[medium][i])
-			continue
-		}
-		packed, err := o.pack(ctx, root, p, &k, l, i)
-		if err != nil {
-			return m, err
-		}
-		m.Parcels = append(m.Parcels, packed)
-		k.Done[medium] = m.Parcels
-		if err := o.savePacking(ctx, p, k); err != nil {
-			return m, err
-		}
-	}
-	progress(int64(len(all)), int64(len(all)))
-	list, err := signedJSON(mediumHeader, m, o.Signers...)
-	if err != nil {
-		return m, err
-	}
-	first := Handover{Seal: k.Seal, Medium: medium, Before: sumOf(list), From: signer.Name(), To: courier, At: act.MomentOf(o.Direct.Now())}
-	if err := first.check(); err != nil {
-		return m, err
-	}
-	chain, err := signedJSON(handoverHeader, first, signer)
-	if err != nil {
-		return m, err
-	}
-	// The list goes last: a medium without it is not one.
-	if err := errors.Join(durable.WriteFile(root, handoverFile, lineOf(chain)), durable.WriteFile(root, mediumFile, list)); err != nil {
-		return m, fmt.Errorf("packing: %w", err)
-	}
-	k.Ended[medium] = true
-	return m, o.enter(ctx, act.MediumPacked, m, courier, signer, func(tx *ledger.Tx) error { return ledger.Save(tx, tablePacking, string(p), k) })
-}
-
 func lineOf(b []byte) []byte { return []byte(base64.StdEncoding.EncodeToString(b) + "\n") }
 
-// usable refuses a folder that holds something else.
-func (o *Post) usable(root *os.Root, k packing, medium int) error {
-	there, err := fs.ReadDir(root.FS(), ".")
-	if err != nil {
-		return fmt.Errorf("packing: %w", err)
-	}
-	for _, e := range there {
-		if e.Name() != mediumFile && e.Name() != handoverFile && !strings.HasSuffix(e.Name(), ".parcel") && !strings.HasSuffix(e.Name(), ".part") {
-			continue // what a system leaves on a medium is nothing to us
-		}
-		if len(k.Done[medium]) == 0 {
-			return fmt.Errorf("packing: the folder holds %s of another medium: use an empty one", e.Name())
-		}
-	}
-	return nil
-}
-
-// unchanged reports whether a parcel that was written is still on the medium.
-func unchanged(root *os.Root, p Packed) bool {
-	got, err := describe(root, p.File)
-	return err == nil && got == p
-}
-
-// describe reads a parcel's file whole.
-func describe(root *os.Root, name string) (p Packed, err error) {
-	st, err := root.Lstat(name)
-	if err != nil || !st.Mode().IsRegular() {
-		return p, errors.Join(err, fmt.Errorf("%s is not a file", name))
-	}
-	f, err := root.Open(name)
-	if err != nil {
-		return p, err
-	}
-	defer f.Close()
-	h := sha512.New384()
-	out, _, err := ReadOuter(io.TeeReader(f, h))
-	if err != nil {
-		return p, err
-	}
-	if _, err = io.Copy(h, f); err != nil {
-		return p, err
-	}
-	return Packed{File: name, Number: out.Number, Size: st.Size(), Sum: act.Sum(h.Sum(nil))}, nil
-}
-
-// packing returns the packing for p that is in the making, or settles a new one.
-func (o *Post) packing(ctx context.Context, p act.Party, capacity int64, medium int) (k packing, err error) {
-	c, err := o.hold(ctx, p)
-	if err != nil {
-		return k, err
-	}
-	defer c.mu.Unlock()
-	begun := false
-	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		_, ok, err := o.Direct.Catalogue.Partner(tx, p)
-		if err != nil || !ok {
-			return errors.Join(err, fmt.Errorf("%s is not known here: compare codes first", p))
-		}
-		k, begun, err = ledger.Load[packing](tx, tablePacking, string(p))
-		return err
-	})
-	if k.Done == nil {
-		k.Done, k.Ended = map[int][]Packed{}, map[int]bool{}
-	}
-	if k.Ended == nil {
-		k.Ended = map[int]bool{}
-	}
-	switch {
-	case err != nil, begun && (medium > 1 || !k.Ended[1]):
-		return k, err
-	case medium > 1:
-		return k, fmt.Errorf("packing: the first medium for %s is not packed yet", p)
-	}
-	k = packing{At: act.MomentOf(o.Direct.Now()), Base: c.heard.Seen.Head, Done: map[int][]Packed{}, Ended: map[int]bool{}}
-	if k.Seal, err = newControlNumber(o.Random); err != nil {
-		return k, err
-	}
-	if k.Media, err = o.spread(ctx, p, c.heard.Next, k.Base, capacity); err != nil {
-		return k, err
-	}
-	return k, o.savePacking(ctx, p, k)
-}
-
-func (o *Post) savePacking(ctx context.Context, p act.Party, k packing) error {
-	return o.Direct.Ledger.Update(ctx, func(tx *ledger.Tx) error { return ledger.Save(tx, tablePacking, string(p), k) })
-}
-
-// spread settles which parcel goes onto which medium: the acts from next on, then the content.
-func (o *Post) spread(ctx context.Context, p act.Party, next int64, base act.Head, capacity int64) (media [][]cargo, err error) {
-	var room int64
-	add := func(l cargo, size int64) {
-		if len(media) == 0 || size > room || len(media[len(media)-1]) == maxPacked {
-			media, room = append(media, nil), capacity-maxList-maxChain
-		}
-		media[len(media)-1] = append(media[len(media)-1], l)
-		room -= size
-	}
-	for {
-		del, err := o.Direct.Next(ctx, p, next, base)
-		if err != nil {
-			return nil, err
-		}
-		b, err := json.Marshal(del)
-		if err != nil {
-			return nil, err
-		}
-		add(cargo{Acts: next}, SizeClass(int64(len(b))+maxStatement+maxOuter))
-		if next += int64(len(del.Acts)); len(del.Acts) == 0 || len(del.Acts) < maxBatch && len(b) < batchBytes {
-			break
-		}
-	}
-	// A parcel of content is at most a quarter of a medium, so that little room is left over.
-	most := int(min((capacity-maxList-maxChain)/4, maxCarried)-maxFrame) / (vault.BlockSize + vault.BlockSize/8)
-	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		for cu, err := range o.Direct.Catalogue.Products(tx) {
-			if err != nil {
-				return err
-			}
-			if !o.owed(&cu, p) {
-				continue
-			}
-			blocks := int((cu.Seal.Size + vault.BlockSize - 1) / vault.BlockSize)
-			for from := 0; from < blocks; from += most {
-				g := given{Number: cu.Manifest.Number, Vault: cu.Seal.Vault, List: true, From: from, Count: min(most, blocks-from)}
-				add(cargo{Gives: &g}, SizeClass(int64(g.Count)*(vault.BlockSize+4)+8+48*int64(blocks)+maxStatement))
-			}
-		}
-		return nil
-	})
-	if err == nil && len(media) > maxMedia {
-		err = fmt.Errorf("packing: it would take %d media: use larger ones", len(media))
-	}
-	return media, err
-}
-
-// owed reports whether p was released the content and has not said that it is there, or refused it.
-func (o *Post) owed(cu *product.Custody, p act.Party) bool {
-	_, received := cu.Received[p]
-	_, refused := cu.Refused[p]
-	return cu.From == o.Direct.Own.Party && slices.Contains(cu.Manifest.Recipients, p) && !received && !refused &&
-		cu.Destroyed[o.Direct.Own.Party] == nil && cu.Seal.Size > vault.Inline
-}
-
-// pack writes one parcel onto a medium.
-func (o *Post) pack(ctx context.Context, root *os.Root, p act.Party, k *packing, l cargo, i int) (_ Packed, err error) {
+// enter enters that a medium was packed, or taken in, together with what save writes.
+func (o *Post) enter(ctx context.Context, kind act.Kind, body act.Medium, signer note.Signer, save func(*ledger.Tx) error, to ...act.Party) error {
 	d := o.Direct
-	x := &letter{statement: Statement{From: d.Own.Party, To: p, At: act.MomentOf(d.Now())}}
-	if x.statement.Next, x.statement.Seen, err = d.state(ctx, p); err != nil {
-		return Packed{}, err
-	}
-	if l.Gives != nil {
-		x.gives = []given{*l.Gives}
-	} else {
-		// Each batch shows its growth from where the one before ended.
-		if x.delivery, err = d.Next(ctx, p, l.Acts, k.Base); err != nil {
-			return Packed{}, err
-		}
-		if err := o.grounds(ctx, &x.delivery, k.Base); err != nil {
-			return Packed{}, err
-		}
-		if k.Base, err = ledger.ReadCheckpoint(d.Own, x.delivery.Checkpoint); err != nil {
-			return Packed{}, err
-		}
-	}
-	name := parcelName(i)
-	f, err := root.OpenFile(name+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return Packed{}, fmt.Errorf("packing: %w", err)
-	}
-	w := bufio.NewWriterSize(f, 64<<10)
-	_, err = o.write(ctx, w, []act.Party{d.Own.Party, p}, x)
-	if err = errors.Join(err, w.Flush(), f.Sync(), f.Close()); err != nil {
-		return Packed{}, fmt.Errorf("packing: %w", errors.Join(err, root.Remove(name+".part")))
-	}
-	if err := durable.Rename(root, name+".part", name); err != nil {
-		return Packed{}, fmt.Errorf("packing: %w", err)
-	}
-	packed, err := describe(root, name)
-	if err != nil {
-		return Packed{}, fmt.Errorf("packing: what was written does not read: %w", err)
-	}
-	return packed, nil
-}
-
-// enter enters that a medium was packed, or taken in, together with what save
-// writes. The sender hears of the latter.
-func (o *Post) enter(ctx context.Context, kind act.Kind, m Medium, hands string, signer note.Signer, save func(*ledger.Tx) error) error {
-	d := o.Direct
-	body := act.Medium{Party: m.To, Seal: m.Seal, Medium: m.Medium, Of: m.Of, Parcels: len(m.Parcels), Hands: hands}
-	var to []act.Party
-	if kind == act.MediumTaken {
-		// The node vouches: the sender need not know our registrar's key.
-		body.Party, to, signer = m.From, []act.Party{m.From}, nil
-	}
 	return d.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		s, err := d.Catalogue.Statement(tx, d.Now(), kind, body, to...)
 		if err != nil {
@@ -427,27 +155,35 @@ func (o *Post) enter(ctx context.Context, kind act.Kind, m Medium, hands string,
 	})
 }
 
-// HandOver enters on the medium in dir that it goes from one pair of hands to
-// another, signed by one of our persons.
-func (o *Post) HandOver(dir, from, to string, signer note.Signer) error {
+// HandOver enters on the medium in dir that it goes from the hands that have it into
+// others, signed by one of our persons: we packed it, or it is for us.
+func (o *Post) HandOver(ctx context.Context, dir, from, to string, signer note.Signer) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("handing over: %w", err)
 	}
 	defer root.Close()
-	list, chain, err := papers(root)
+	list, lines, err := papers(root)
 	if err != nil {
 		return err
 	}
-	m, err := unverified(list)
+	m, err := o.readMedium(ctx, list)
 	if err != nil {
 		return err
 	}
-	before := sumOf(list)
-	for _, b := range chain {
-		before = sumOf(b)
+	chain, err := o.readChain(ctx, m, list, lines, nil)
+	if err != nil && !errors.Is(err, errStranger) {
+		return err
 	}
-	h := Handover{Seal: m.Seal, Medium: m.Medium, Before: before, From: from, To: to, At: act.MomentOf(o.Direct.Now())}
+	own := o.Direct.Own.Party
+	if last := chain[len(chain)-1].To; last != from {
+		return fmt.Errorf("handing over: the medium is with %s, as its chain of hands ends, and not with %s", last, from)
+	}
+	// The last place is kept for who takes it in.
+	if len(chain) >= maxHandovers || len(chain) == maxHandovers-1 && own != m.To {
+		return fmt.Errorf("handing over: the medium went through %d hands, and a chain has %d at most, the last of them the recipient's: have it taken in, or pack another", len(chain), maxHandovers)
+	}
+	h := Handover{Seal: m.Seal, Medium: m.Medium, Before: sumOf(lines[len(lines)-1]), From: from, To: to, At: act.MomentOf(o.Direct.Now())}
 	if err := h.check(); err != nil {
 		return err
 	}
@@ -456,10 +192,13 @@ func (o *Post) HandOver(dir, from, to string, signer note.Signer) error {
 		return err
 	}
 	var all []byte
-	for _, c := range append(chain, b) {
+	for _, c := range append(lines, b) {
 		all = append(all, lineOf(c)...)
 	}
-	return durable.WriteFile(root, handoverFile, all)
+	if err := durable.WriteFile(root, handoverFile, all); err != nil {
+		return fmt.Errorf("handing over: %w", err)
+	}
+	return nil
 }
 
 // papers reads the list and the chain of a medium, bounded.
@@ -481,31 +220,38 @@ func papers(root *os.Root) (list []byte, chain [][]byte, err error) {
 	return list, chain, nil
 }
 
-// unverified reads a list whose signature was not looked at: it tells whose keys to ask.
-func unverified(list []byte) (m Medium, err error) {
-	line, ok := strings.CutPrefix(string(list), mediumHeader)
-	// What is no parcel takes the room of one, as in a delivery: see maxValues.
-	if !ok || strings.Count(line, ",") > 4*maxPacked+16 || json.NewDecoder(strings.NewReader(line)).Decode(&m) != nil {
-		return Medium{}, fmt.Errorf("%w: its list does not parse", ErrMedium)
-	}
-	return m, nil
-}
-
 func small(root *os.Root, name string, limit int64) ([]byte, error) {
-	st, err := root.Lstat(name)
-	if err != nil {
+	f, size, err := regular(root, name)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %s is missing: it is another folder, or was not packed to its end", ErrMedium, name)
 	}
-	if !st.Mode().IsRegular() || st.Size() > limit {
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMedium, err)
+	}
+	defer f.Close()
+	if size > limit {
 		return nil, fmt.Errorf("%w: %s is not a file of at most %d bytes", ErrMedium, name, limit)
 	}
-	return root.ReadFile(name)
+	return io.ReadAll(io.LimitReader(f, limit))
 }
 
-// TakeMedium takes in the medium in dir: first all of it is checked, then its
-// parcels are taken in, in order. Should the node stop in between, it is taken
-// in again: what was entered has no second effect. It returns who brought it.
-func (o *Post) TakeMedium(ctx context.Context, dir string, progress func(done, all int64)) (m Medium, hands []Handover, err error) {
+// regular opens a file that is no link and nothing special.
+func regular(root *os.Root, name string) (f *os.File, size int64, err error) {
+	st, err := root.Lstat(name)
+	if err != nil {
+		return nil, 0, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, 0, fmt.Errorf("%s is not a file", name)
+	}
+	f, err = root.Open(name)
+	return f, st.Size(), err
+}
+
+// TakeMedium takes in the medium in dir: first all of it is checked, then its parcels are
+// taken in, in order. Should the node stop in between, it is taken in again: what was entered has no
+// second effect. by is the person of ours with whom its chain of hands ends.
+func (o *Post) TakeMedium(ctx context.Context, dir, by string, progress func(done, all int64)) (m Medium, hands []Handover, err error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return m, nil, fmt.Errorf("%w: %w", ErrMedium, err)
@@ -518,19 +264,35 @@ func (o *Post) TakeMedium(ctx context.Context, dir string, progress func(done, a
 	if m, err = o.readMedium(ctx, list); err != nil {
 		return m, nil, err
 	}
-	if hands, err = o.readChain(ctx, m, list, chain); err != nil {
-		return m, nil, err
+	own := o.Direct.Own.Party
+	if m.To != own {
+		return m, nil, fmt.Errorf("%w: it is for somebody else", ErrMedium)
 	}
-	if err := o.inOrder(ctx, m, list); err != nil {
+	// A person of the sender's whom it notifies by this very medium is known once that is read.
+	hands, err = o.readChain(ctx, m, list, chain, nil)
+	stranger := errors.Is(err, errStranger)
+	if err != nil && !stranger {
+		return m, hands, err
+	}
+	if last := hands[len(hands)-1]; last.by != by+"@"+string(own) || last.To != by && last.To != last.by {
+		return m, hands, fmt.Errorf("%w: its chain of hands ends with %s, and not with %s, who takes it in: say from whose hands it came (--from)", ErrMedium, last.To, by)
+	}
+	if err := o.inOrder(ctx, m); err != nil {
+		return m, hands, err
+	}
+	s, err := o.survey(ctx, m)
+	if err != nil {
 		return m, hands, err
 	}
 	all := 2 * int64(len(m.Parcels))
 	for i, p := range m.Parcels {
 		progress(int64(i), all)
-		if got, err := describe(root, p.File); err != nil || got != p {
-			return m, hands, fmt.Errorf("%w: %s is missing, or not what the list says: have it packed again", ErrMedium, p.File)
+		if err := o.look(ctx, root, p, s); err != nil {
+			return m, hands, err
 		}
-		if err := o.addressed(root, p, m); err != nil {
+	}
+	if stranger {
+		if hands, err = o.readChain(ctx, m, list, chain, s.persons); err != nil {
 			return m, hands, err
 		}
 	}
@@ -542,21 +304,39 @@ func (o *Post) TakeMedium(ctx context.Context, dir string, progress func(done, a
 	}
 	progress(all, all)
 	defer o.wake()
-	return m, hands, o.enter(ctx, act.MediumTaken, m, hands[len(hands)-1].To, nil, func(tx *ledger.Tx) error {
+	if err := o.lacks(ctx, s); err != nil {
+		return m, hands, err
+	}
+	// The node vouches: the sender need not know our registrar's key.
+	body := act.Medium{Party: m.From, Seal: m.Seal, Medium: m.Medium, Of: m.Of, Parcels: len(m.Parcels), Hands: by + "@" + string(own)}
+	return m, hands, o.enter(ctx, act.MediumTaken, body, nil, func(tx *ledger.Tx) error {
 		return ledger.Save(tx, tableTaken, takenKey(m, m.Medium), taken{list, m.At})
-	})
+	}, m.From)
 }
 
+// unverified reads a list whose signature was not looked at: it tells whose keys to ask.
+func unverified(list []byte) (m Medium, err error) {
+	line, ok := strings.CutPrefix(string(list), mediumHeader)
+	// What is no parcel takes the room of one, as in a delivery: see maxValues.
+	if !ok || strings.Count(line, ",") > 4*maxPacked+16 || json.NewDecoder(strings.NewReader(line)).Decode(&m) != nil {
+		return Medium{}, fmt.Errorf("%w: its list does not parse", ErrMedium)
+	}
+	return m, nil
+}
+
+// readMedium reads a list that we signed, or a partner for us.
 func (o *Post) readMedium(ctx context.Context, list []byte) (m Medium, err error) {
 	if m, err = unverified(list); err != nil {
 		return m, err
 	}
-	if m.To != o.Direct.Own.Party {
-		return m, fmt.Errorf("%w: it is for somebody else", ErrMedium)
-	}
-	card, err := o.card(ctx, m.From)
-	if err != nil {
-		return m, fmt.Errorf("%w: %w", ErrMedium, err)
+	card := o.Direct.Own
+	if m.From != card.Party {
+		if m.To != card.Party {
+			return m, fmt.Errorf("%w: it is for somebody else", ErrMedium)
+		}
+		if card, err = o.card(ctx, m.From); err != nil {
+			return m, fmt.Errorf("%w: %w", ErrMedium, err)
+		}
 	}
 	vs, err := card.Verifiers()
 	if err != nil {
@@ -565,72 +345,87 @@ func (o *Post) readMedium(ctx context.Context, list []byte) (m Medium, err error
 	return openJSON[Medium](ErrMedium, mediumHeader, list, vs)
 }
 
+// errStranger says that a hand-over is signed by a person of the sender's who is not known here.
+var errStranger = fmt.Errorf("%w: a hand-over is signed by nobody whom the sender notified", ErrMedium)
+
 // readChain checks that the medium came from hand to hand without a gap, from
-// the sender's person on. Each line is signed by a person of the sender's, or one of ours.
-func (o *Post) readChain(ctx context.Context, m Medium, list []byte, chain [][]byte) (all []Handover, err error) {
-	if len(chain) == 0 || len(chain) > maxHandovers {
+// the sender's person on. Each line is signed by a person of the sender's, or one of ours. Where all else
+// holds and one of the sender's is neither known here nor among persons, the error is errStranger.
+func (o *Post) readChain(ctx context.Context, m Medium, list []byte, chain [][]byte, persons map[string]note.Verifier) (all []Handover, err error) {
+	if len(chain) == 0 {
 		return nil, fmt.Errorf("%w: nobody handed it over", ErrMedium)
 	}
 	before := sumOf(list)
+	var stranger error
 	for i, b := range chain {
-		h, by, err := o.readHandover(ctx, m, b)
-		if err != nil {
+		h, err := o.readHandover(ctx, m, b, persons)
+		if errors.Is(err, errStranger) {
+			stranger = err
+		} else if err != nil {
 			return nil, err
 		}
 		switch {
 		case h.Seal != m.Seal || h.Medium != m.Medium || h.Before != before:
 			return nil, fmt.Errorf("%w: hand-over %d belongs to another medium, or one is missing before it", ErrMedium, i+1)
-		case i == 0 && (h.From != by || !strings.HasSuffix(by, "@"+string(m.From))):
+		case i == 0 && (h.From != h.by || !strings.HasSuffix(h.by, "@"+string(m.From))):
 			return nil, fmt.Errorf("%w: it was not handed over by the sender's own person", ErrMedium)
 		case i > 0 && h.From != all[i-1].To:
 			return nil, fmt.Errorf("%w: it went to %s, and %s handed it on", ErrMedium, all[i-1].To, h.From)
 		}
 		all, before = append(all, h), sumOf(b)
 	}
-	return all, nil
+	return all, stranger
 }
 
-func (o *Post) readHandover(ctx context.Context, m Medium, b []byte) (h Handover, by string, err error) {
-	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		keys := o.Direct.Catalogue.Keys(tx)
-		_, err := note.Open(b, note.VerifierList())
-		var unverified *note.UnverifiedNoteError
-		if !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
-			return fmt.Errorf("%w: a hand-over bears no one signature", ErrMedium)
-		}
-		by = unverified.Note.UnverifiedSigs[0].Name
-		var v note.Verifier
+func (o *Post) readHandover(ctx context.Context, m Medium, b []byte, persons map[string]note.Verifier) (h Handover, err error) {
+	_, err = note.Open(b, note.VerifierList())
+	var unverified *note.UnverifiedNoteError
+	if !errors.As(err, &unverified) || len(unverified.Note.UnverifiedSigs) != 1 {
+		return h, fmt.Errorf("%w: a hand-over bears no one signature", ErrMedium)
+	}
+	by := unverified.Note.UnverifiedSigs[0].Name
+	var v note.Verifier
+	err = o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		if name, ok := strings.CutSuffix(by, "@"+string(o.Direct.Own.Party)); ok {
 			person, _, err := o.Direct.Catalogue.Person(tx, name)
 			if err != nil {
 				return err
 			}
-			v, err = act.ParseVerifier(person.Key)
-			if err != nil {
+			if v, err = act.ParseVerifier(person.Key); err != nil {
 				return fmt.Errorf("%w: a hand-over is signed by nobody of ours", ErrMedium)
 			}
-		} else if v, err = keys(m.From, by); err != nil || !strings.HasSuffix(by, "@"+string(m.From)) {
-			return fmt.Errorf("%w: a hand-over is signed by nobody whom %s notified", ErrMedium, m.From)
+			return nil
 		}
-		h, err = openJSON[Handover](ErrMedium, handoverHeader, b, []note.Verifier{v})
-		return err
+		if v, err = o.Direct.Catalogue.Keys(tx)(m.From, by); err != nil || !strings.HasSuffix(by, "@"+string(m.From)) {
+			v = persons[by]
+		}
+		return nil
 	})
-	return h, by, err
+	if err != nil {
+		return h, err
+	}
+	if v == nil { // what it says is compared with the others' words, and believed once it is known who signed
+		if json.Unmarshal([]byte(strings.TrimPrefix(unverified.Note.Text, handoverHeader)), &h) != nil || h.check() != nil {
+			return h, fmt.Errorf("%w: a hand-over does not parse", ErrMedium)
+		}
+		h.by = by
+		return h, fmt.Errorf("%w: %q", errStranger, by)
+	}
+	h, err = openJSON[Handover](ErrMedium, handoverHeader, b, []note.Verifier{v})
+	h.by = by
+	return h, err
 }
 
 // inOrder refuses a medium that was taken in, one that is older than another, and one
-// whose predecessor is missing. Two media of one place that differ convict their sender.
-func (o *Post) inOrder(ctx context.Context, m Medium, list []byte) error {
+// whose predecessor is missing. A medium that was lost and packed again has the number of the first: either is taken in.
+func (o *Post) inOrder(ctx context.Context, m Medium) error {
 	d := o.Direct
 	return d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		was, ok, err := ledger.Load[taken](tx, tableTaken, takenKey(m, m.Medium))
+		_, ok, err := ledger.Load[taken](tx, tableTaken, takenKey(m, m.Medium))
 		if err != nil {
 			return err
 		}
 		if ok {
-			if string(was.List) != string(list) {
-				return fmt.Errorf("%w: it bears the seal number of another that was taken in: keep both lists as evidence", ErrMedium)
-			}
 			return fmt.Errorf("%w: %w: nothing is to be done", ErrMedium, ErrTaken)
 		}
 		if m.Medium > 1 {
@@ -656,24 +451,180 @@ func (o *Post) inOrder(ctx context.Context, m Medium, list []byte) error {
 
 func takenKey(m Medium, medium int) string { return fmt.Sprintf("%s/%s/%04d", m.From, m.Seal, medium) }
 
-// addressed checks what stands outside a parcel.
-func (o *Post) addressed(root *os.Root, p Packed, m Medium) error {
-	f, err := root.Open(p.File)
+// survey is what looking through a medium has shown: how far we shall have come once its
+// parcels are taken in, one after the other.
+type survey struct {
+	m       Medium
+	card    act.Card
+	last    act.Head                 // of the sender's ledger
+	next    int64                    // of its acts to us
+	content map[act.Number]int       // up to which block
+	persons map[string]note.Verifier // whom it notifies
+}
+
+func (o *Post) survey(ctx context.Context, m Medium) (*survey, error) {
+	s := &survey{m: m, content: map[act.Number]int{}, persons: map[string]note.Verifier{}}
+	return s, o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
+		partner, _, err := o.Direct.Catalogue.Partner(tx, m.From)
+		if err != nil {
+			return err
+		}
+		s.card, s.next = partner.Card, partner.Received
+		s.last, err = tx.PeerHead(m.From)
+		return err
+	})
+}
+
+// look reads a parcel whole and checks all of it that can be checked before anything of the
+// medium is entered. It keeps one block of it at a time.
+func (o *Post) look(ctx context.Context, root *os.Root, p Packed, s *survey) error {
+	f, size, err := regular(root, p.File)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMedium, err)
+		return fmt.Errorf("%w: %s is missing, or not what the list says: have it packed again", ErrMedium, p.File)
 	}
 	defer f.Close()
-	out, _, err := ReadOuter(f)
-	if err != nil || !slices.Equal(out.Route, []act.Party{m.From, m.To}) {
-		return errors.Join(err, fmt.Errorf("%w: %s has another route", ErrMedium, p.File))
+	h := sha512.New384()
+	r := bufio.NewReaderSize(io.TeeReader(f, h), 64<<10)
+	wrong := o.open(ctx, r, p, s)
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return fmt.Errorf("%w: reading %s: %w", ErrMedium, p.File, err)
+	}
+	if size != p.Size || act.Sum(h.Sum(nil)) != p.Sum {
+		return fmt.Errorf("%w: %s is missing, or not what the list says: have it packed again", ErrMedium, p.File)
+	}
+	if wrong != nil {
+		return fmt.Errorf("%w: %s: %w", ErrMedium, p.File, wrong)
 	}
 	return nil
 }
 
-func (o *Post) takeParcel(ctx context.Context, root *os.Root, p Packed) error {
-	f, err := root.Open(p.File)
+func (o *Post) open(ctx context.Context, r io.Reader, p Packed, s *survey) error {
+	d := o.Direct
+	in, err := openParcel(r, d.Own.Party, o.Key, func(q act.Party) (act.Card, error) { return o.card(ctx, q) })
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrMedium, err)
+		return err
+	}
+	if in.outer.Number != p.Number || !slices.Equal(in.outer.Route, []act.Party{s.m.From, s.m.To}) {
+		return errors.New("it has another number or route")
+	}
+	if err := d.checkOurs(ctx, in.From, in.Seen); err != nil {
+		return err
+	}
+	if err := o.checkNext(ctx, in); err != nil {
+		return err
+	}
+	for _, g := range in.Gives {
+		s.content[g.Number] = max(s.content[g.Number], g.From+g.Count)
+	}
+	err = in.content(func(g given, list *vault.Blocks, i int, block []byte) error {
+		if list != nil && !list.Check(i, block) {
+			return fmt.Errorf("block %d of %s is not that of the release", i, g.Number)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return o.acts(ctx, in, s)
+}
+
+// acts checks that the acts of a parcel can be entered once what stands before it on the medium
+// is. What cannot be entered now is told, and what its sender says of itself is heard all the same, so that
+// two who lost each other's media find together again.
+func (o *Post) acts(ctx context.Context, in *opened, s *survey) error {
+	del := in.delivery
+	if len(del.Checkpoint) == 0 {
+		return nil // it brings none
+	}
+	var missing string
+	err := o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		h, _, err := tx.Late(s.card, del.Checkpoint, del.Bases, s.last)
+		if errors.Is(err, ledger.ErrStale) {
+			if n := len(del.Acts); n > 0 && del.Acts[n-1].Seq >= s.next {
+				missing = fmt.Sprintf("it does not go on from the ledger of %s as it was seen here last, so that its act %d cannot be entered", in.From, s.next)
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.last = h
+		for _, c := range del.Acts {
+			v := ledger.Inclusion{Party: in.From, Head: h, Proof: c.Proof}
+			switch {
+			case c.Seq < s.next:
+				continue
+			case c.Seq > s.next:
+				missing = fmt.Sprintf("act %d of %s is missing before it", s.next, in.From)
+				return nil
+			case !v.Vouches(in.From, c.Bytes):
+				return fmt.Errorf("its act %d is not proved to be in the ledger of %s", c.Seq, in.From)
+			}
+			s.next++
+			s.notified(c.Bytes, v)
+		}
+		return nil
+	})
+	var con *ledger.Contradiction
+	if errors.As(err, &con) {
+		o.Direct.dispute(ctx, con)
+	}
+	if err != nil || missing == "" {
+		return err
+	}
+	c, err := o.hold(ctx, in.From)
+	if err != nil {
+		return err
+	}
+	defer c.mu.Unlock()
+	return errors.Join(o.hear(ctx, c, in, false), fmt.Errorf("%s: take in first what was packed before; if that is lost, send a medium back, which tells what is here, and have it packed with --anew", missing))
+}
+
+// notified remembers whom the sender's node notifies.
+func (s *survey) notified(b []byte, v ledger.Inclusion) {
+	read, err := act.Read(b)
+	if err != nil {
+		return
+	}
+	opened, err := read.Open(v, func(act.Party, string) (note.Verifier, error) { return nil, errStranger })
+	if err != nil {
+		return
+	}
+	a := opened.Act()
+	if body, ok := a.Body.(act.Authority); ok && a.Kind == act.AuthorityNotified {
+		if key, err := act.ParseVerifier(body.Key); err == nil {
+			s.persons[body.Name+"@"+string(a.From)] = key
+		}
+	}
+}
+
+// lacks tells what of a medium is not here after its parcels were taken in.
+func (o *Post) lacks(ctx context.Context, s *survey) error {
+	c, err := o.hold(ctx, s.m.From)
+	if err != nil {
+		return err
+	}
+	defer c.mu.Unlock()
+	return o.Direct.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := o.Direct.Catalogue.Partner(tx, s.m.From)
+		if err == nil && partner.Received < s.next {
+			err = fmt.Errorf("taking in: acts %d to %d of %s are not entered: take the medium in again", partner.Received, s.next-1, s.m.From)
+		}
+		for n, to := range s.content {
+			_, awaited, failed := o.Direct.Catalogue.Awaits(tx, s.m.From, n)
+			if in := c.in[n]; awaited && (in == nil || in.Next() < to) {
+				failed = fmt.Errorf("taking in: the content of %s is not here as far as the medium brings it: take the medium in again", n)
+			}
+			err = errors.Join(err, failed)
+		}
+		return err
+	})
+}
+
+func (o *Post) takeParcel(ctx context.Context, root *os.Root, p Packed) error {
+	f, _, err := regular(root, p.File)
+	if err != nil {
+		return fmt.Errorf("taking in: %w", err)
 	}
 	defer f.Close()
 	if _, err := o.Absorb(ctx, bufio.NewReaderSize(f, 64<<10), "courier"); err != nil {

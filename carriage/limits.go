@@ -51,8 +51,10 @@ const (
 	maxList      = 4 << 20
 	maxChain     = 1 << 20
 	maxHandovers = 64
-	// maxBases bounds the heads of ours that a parcel shows its growth from: what the partner saw last
-	// is one of them, unless it saw none of that many.
+	// capacityUsual is what a medium holds, unless it is said: FAT on the smallest that is sold.
+	capacityUsual = 4_000_000_000
+	// maxBases bounds the heads of ours that a parcel shows its growth from: what the partner said that it saw
+	// last is one of them, and what it may have seen since, unless it saw none of that many.
 	maxBases = 256
 	// maxAsking bounds the numbers of ours whose answer is waited for: days of asking.
 	maxAsking = 256

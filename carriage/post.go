@@ -37,8 +37,9 @@ type Post struct {
 
 	mu      sync.Mutex
 	with    map[act.Party]*correspondence
-	relayed map[int64]int64 // size → parcels of others that were passed on
-	changed chan struct{}   // closed when there may be more to write
+	relayed map[int64]int64    // size → parcels of others that were passed on
+	packs   map[act.Party]bool // for whom a medium is packed at this moment
+	changed chan struct{}      // closed when there may be more to write
 }
 
 // correspondence is what is known of one partner. Only heard outlives the process: what
@@ -511,8 +512,17 @@ func (o *Post) checkNext(ctx context.Context, p *opened) error {
 	return err
 }
 
-// card returns the pinned card of a partner whose ledger is not disputed.
+// card returns the pinned card of a partner whom we hear.
 func (o *Post) card(ctx context.Context, p act.Party) (card act.Card, err error) {
+	card, why, err := o.partner(ctx, p)
+	if why != "" {
+		err = fmt.Errorf("%w: %s", ErrParcel, why)
+	}
+	return card, err
+}
+
+// partner returns the pinned card of a partner, or why nothing goes to it or comes from it.
+func (o *Post) partner(ctx context.Context, p act.Party) (card act.Card, why string, err error) {
 	d := o.Direct
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		partner, ok, err := d.Catalogue.Partner(tx, p)
@@ -520,16 +530,16 @@ func (o *Post) card(ctx context.Context, p act.Party) (card act.Card, err error)
 		case err != nil:
 			return err
 		case !ok:
-			return fmt.Errorf("%w: %s is not known here: compare codes first", ErrParcel, p)
+			why = fmt.Sprintf("%s is not known here: compare codes first", p)
 		case d.Disputed(partner) != "":
-			return fmt.Errorf("%w: the ledger of %s is disputed: %s", ErrParcel, p, d.Disputed(partner))
+			why = fmt.Sprintf("the ledger of %s is disputed: %s", p, d.Disputed(partner))
 		case partner.Parked != "":
-			return fmt.Errorf("%w: an officer parked %s: %s; what it says is said again when it is resumed", ErrParcel, p, partner.Parked)
+			why = fmt.Sprintf("an officer parked %s: %s; nothing is lost: resume it first (entente partner resume %s)", p, partner.Parked, p)
 		}
 		card = partner.Card
 		return nil
 	})
-	return card, err
+	return card, why, err
 }
 
 // takeIn hands the acts to the intake. What is late or early is no fault of the

@@ -105,6 +105,7 @@ func (s *Server) API() http.Handler {
 		"POST /v1/pact/draft":        s.draft,
 		"POST /v1/partner":           s.know,
 		"POST /v1/route":             s.route,
+		"POST /v1/courier/plan":      s.planMedium,
 		"POST /v1/courier/hand-over": s.handOver,
 		"POST /v1/pact/sign":         s.sign,
 		"POST /v1/pact/step":         s.step,
@@ -431,6 +432,7 @@ type PactAsk struct {
 	Notify  bool       `json:"notify,omitempty"` // signed, and the domestic procedures are complete
 	Note    string     `json:"note,omitempty"`
 	Text    string     `json:"text,omitempty"` // the text to propose; empty: the shipped one
+	Card    *act.Card  `json:"card,omitempty"` // the partner's, where it came by other hands than a link's
 }
 
 func (s *Server) draft(r *http.Request) (any, error) {
@@ -578,9 +580,12 @@ func (s *Server) way(r *http.Request, p act.Party, leave bool) (w chancery.Way, 
 	return w, err
 }
 
-// meet finds the card of a partner that is not pinned yet: by calling it, or
-// among those who called us.
+// meet finds the card of a partner that is not pinned yet: as it was brought, by calling it,
+// or among those who called us.
 func (s *Server) meet(r *http.Request, a PactAsk) (act.Card, bool, error) {
+	if a.Card != nil {
+		return *a.Card, true, nil
+	}
 	if a.Address != "" {
 		card, err := s.Carriage.Introduce(r.Context(), a.Address)
 		if err == nil {

@@ -3,6 +3,7 @@ package desk
 import (
 	"net/http"
 	"path/filepath"
+	"strings"
 
 	"entente/act"
 	"entente/carriage"
@@ -15,10 +16,11 @@ import (
 // PackAsk asks for a courier's medium.
 type PackAsk struct {
 	To       act.Party `json:"to"`
-	Dir      string    `json:"dir"`      // where the medium is mounted, as this machine sees it
-	Capacity int64     `json:"capacity"` // bytes that one holds
-	Medium   int       `json:"medium"`   // which of the packing's, from 1
-	Courier  string    `json:"courier"`  // who takes it from As
+	Dir      string    `json:"dir"`                // where the medium is mounted, as this machine sees it
+	Capacity int64     `json:"capacity,omitempty"` // bytes that one holds; 0: as it was begun
+	Medium   int       `json:"medium,omitempty"`   // which of the packing's, from 1; 0: the next
+	Anew     bool      `json:"anew,omitempty"`     // give up the packing in the making
+	Courier  string    `json:"courier"`            // who takes it from As
 	As       string    `json:"as"`
 	Leave    bool      `json:"leave,omitempty"` // pack also what the recipient would refuse by this way
 }
@@ -31,9 +33,11 @@ type HandAsk struct {
 	As   string `json:"as"`
 }
 
-// TakeAsk has a medium taken in.
+// TakeAsk has a medium taken in by a person of ours.
 type TakeAsk struct {
-	Dir string `json:"dir"`
+	Dir  string `json:"dir"`
+	From string `json:"from,omitempty"` // from whose hands they had it; empty: the chain tells
+	As   string `json:"as"`
 }
 
 // TakenView is a medium that was taken in, and through whose hands it came.
@@ -42,26 +46,42 @@ type TakenView struct {
 	Hands []carriage.Handover `json:"hands"`
 }
 
+// planMedium tells how many media a packing takes, before anything is written.
+func (s *Server) planMedium(r *http.Request) (any, error) {
+	a, _, err := s.packAsk(r)
+	if err != nil {
+		return nil, err
+	}
+	return s.Carriage.Post.Plan(r.Context(), a.To, a.Capacity, a.Medium, a.Anew)
+}
+
 func (s *Server) packMedium(w http.ResponseWriter, r *http.Request) {
-	var a PackAsk
 	long(w, 1, func(p func(done, all int64)) (m carriage.Medium, err error) {
-		if err := read(r, &a); err != nil {
-			return m, err
-		}
-		signer, err := s.registrar(r, a.As, a.Dir)
+		a, signer, err := s.packAsk(r)
 		if err != nil {
-			return m, err
-		}
-		way, err := s.way(r, a.To, a.Leave)
-		if err != nil {
-			return m, err
-		}
-		way.By = "courier"
-		if err := s.Ledger.View(r.Context(), func(tx *ledger.Tx) error { return s.Chancery.Strands(tx, way, "") }); err != nil {
 			return m, err
 		}
 		return s.Carriage.Post.Pack(r.Context(), a.To, a.Dir, a.Capacity, a.Medium, a.Courier, signer, p)
 	})
+}
+
+// packAsk reads who asks for what medium, and refuses what must not go by one.
+func (s *Server) packAsk(r *http.Request) (a PackAsk, signer note.Signer, err error) {
+	if err := read(r, &a); err != nil {
+		return a, nil, err
+	}
+	if strings.TrimSpace(a.Courier) == "" {
+		return a, nil, invalid("who takes the medium from here is not named: name the courier (--courier)")
+	}
+	if signer, err = s.registrar(r, a.As, a.Dir); err != nil {
+		return a, nil, err
+	}
+	way, err := s.way(r, a.To, a.Leave)
+	if err != nil {
+		return a, nil, err
+	}
+	way.By = "courier"
+	return a, signer, s.Ledger.View(r.Context(), func(tx *ledger.Tx) error { return s.Chancery.Strands(tx, way, "") })
 }
 
 func (s *Server) handOver(r *http.Request) (any, error) {
@@ -73,7 +93,7 @@ func (s *Server) handOver(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a, s.Carriage.Post.HandOver(a.Dir, a.From, a.To, signer)
+	return a, s.Carriage.Post.HandOver(r.Context(), a.Dir, a.From, a.To, signer)
 }
 
 func (s *Server) takeMedium(w http.ResponseWriter, r *http.Request) {
@@ -82,10 +102,16 @@ func (s *Server) takeMedium(w http.ResponseWriter, r *http.Request) {
 		if err := read(r, &a); err != nil {
 			return v, err
 		}
-		if !filepath.IsAbs(a.Dir) {
-			return v, invalid("a medium is named by its whole path, not %q", a.Dir)
+		signer, err := s.registrar(r, a.As, a.Dir)
+		if err != nil {
+			return v, err
 		}
-		v.Medium, v.Hands, err = s.Carriage.Post.TakeMedium(r.Context(), a.Dir, p)
+		if a.From != "" {
+			if err := s.Carriage.Post.HandOver(r.Context(), a.Dir, a.From, a.As, signer); err != nil {
+				return v, err
+			}
+		}
+		v.Medium, v.Hands, err = s.Carriage.Post.TakeMedium(r.Context(), a.Dir, a.As, p)
 		return v, err
 	})
 }

@@ -368,12 +368,11 @@ type Basis struct {
 }
 
 // Bases returns the growth to size to from each head that we signed since one of
-// size from, newest last, at most most of them: whoever saw a checkpoint of ours since then saw one of these.
-func (tx *Tx) Bases(from, to int64, most int) (all []Basis, err error) {
+// size from, newest last, at most most of them: whoever saw a checkpoint of ours since then saw
+// one of these. That of size from, and those of the sizes in keep, are among them however many came since.
+func (tx *Tx) Bases(from, to int64, most int, keep ...int64) (all []Basis, err error) {
+	keep = slices.DeleteFunc(append(slices.Clip(keep), from), func(size int64) bool { return size < max(from, 1) || size >= to })
 	sizes := []int64{}
-	if from > 0 {
-		sizes = append(sizes, from)
-	}
 	for row, err := range tx.Scan(tableSigned, be(from+1), be(to)) {
 		if err != nil {
 			return nil, err
@@ -389,7 +388,9 @@ func (tx *Tx) Bases(from, to int64, most int) (all []Basis, err error) {
 	tx.l.mu.Unlock()
 	slices.Sort(sizes)
 	sizes = slices.Compact(sizes)
-	sizes = append(sizes[max(0, len(sizes)-most):], to)
+	sizes = append(append(sizes[max(0, len(sizes)-max(0, most-len(keep)-1)):], keep...), to)
+	slices.Sort(sizes)
+	sizes = slices.Compact(sizes)
 	for _, size := range sizes {
 		b := Basis{}
 		if b.Head, err = tx.HeadAt(size); err != nil {
@@ -412,35 +413,55 @@ var ErrStale = errors.New("the checkpoint came late: a newer one was seen")
 // the error is ErrStale, and nothing changes. Two of one size that differ are a
 // [*Contradiction] even so.
 func (tx *Tx) SeeLate(card act.Card, checkpoint []byte, bases []Basis) (act.Head, error) {
-	h, err := ReadCheckpoint(card, checkpoint)
+	last, err := tx.PeerHead(card.Party)
 	if err != nil {
 		return act.Head{}, err
 	}
-	last, err := tx.Peer(card.Party)
-	if err != nil || h == last.Head {
+	h, growth, err := tx.Late(card, checkpoint, bases, last)
+	if err != nil || h == last {
 		return h, err
+	}
+	return tx.See(card, checkpoint, growth)
+}
+
+// Late is SeeLate that changes nothing, as it would be once last is the last head seen. It
+// returns the growth from there.
+func (tx *Tx) Late(card act.Card, checkpoint []byte, bases []Basis, last act.Head) (h act.Head, growth tlog.TreeProof, err error) {
+	if h, err = ReadCheckpoint(card, checkpoint); err != nil || h == last {
+		return h, nil, err
 	}
 	before, err := tx.Get(tableSeen, seenKey(card.Party, h.Size))
 	if err != nil {
-		return h, err
+		return h, nil, err
 	}
 	if before != nil {
 		if seen, err := ReadCheckpoint(card, before); err == nil && seen != h {
-			return h, &Contradiction{Party: card.Party, Why: fmt.Sprintf("two ledgers of %d entries", h.Size), Card: card, Earlier: before, Later: checkpoint}
+			return h, nil, &Contradiction{Party: card.Party, Why: fmt.Sprintf("two ledgers of %d entries", h.Size), Card: card, Earlier: before, Later: checkpoint}
 		}
 	}
-	if h.Size < last.Head.Size {
-		return h, ErrStale
+	if h.Size < last.Size {
+		return h, nil, ErrStale
 	}
-	if last.Head.Size == 0 {
-		return tx.See(card, checkpoint, nil)
+	if last.Size == 0 {
+		return h, nil, nil
 	}
 	for _, b := range bases {
-		if b.Head == last.Head {
-			return tx.See(card, checkpoint, b.Growth)
+		if b.Head != last {
+			continue
 		}
+		if err := CheckGrowth(b.Growth, last, h); err != nil {
+			earlier, rerr := tx.Get(tableSeen, seenKey(card.Party, last.Size))
+			if rerr != nil {
+				return h, nil, rerr
+			}
+			if earlier == nil {
+				return h, nil, err // it was not seen yet
+			}
+			return h, nil, &Contradiction{Party: card.Party, Why: err.Error(), Card: card, Earlier: earlier, Later: checkpoint, Proof: b.Growth}
+		}
+		return h, b.Growth, nil
 	}
-	return h, ErrStale
+	return h, nil, ErrStale
 }
 
 // Vouch keeps the proof that came with the partner's act at index i, so that a

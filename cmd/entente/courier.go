@@ -45,8 +45,9 @@ type courierPack struct {
 	Dir     string    `arg:"" help:"Where the medium is mounted: an empty folder." type:"path"`
 	To      act.Party `help:"The partner." required:""`
 	Courier string    `help:"Who takes it from here." required:""`
-	Size    size      `help:"What one medium holds." default:"4GB"`
-	Medium  int       `help:"Which medium of the packing this is." default:"1"`
+	Size    size      `help:"What one medium holds: 4GB, unless it is said or the packing was begun with another. What is not written yet is laid out anew for it."`
+	Medium  int       `help:"Which medium of the packing this is, to pack one again that was lost. Default: the next."`
+	Anew    bool      `help:"Give up the packing that was begun, and begin another. What is not receipted is in it again."`
 	As      string    `help:"Who packs and hands over." default:"officer"`
 	Leave   bool      `help:"Pack also what the pact does not carry by courier: it is refused there, and is released again."`
 }
@@ -57,11 +58,23 @@ func (c *courierPack) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	ask := desk.PackAsk{To: c.To, Dir: dir, Capacity: int64(c.Size), Medium: c.Medium, Courier: c.Courier, As: c.As, Leave: c.Leave, Anew: c.Anew}
+	var plan carriage.Plan
+	if err := a.client(func(d *desk.Client) error { return d.Post(a.ctx, "/v1/courier/plan", ask, &plan) }); err != nil {
+		return err
+	}
+	if !a.JSON {
+		if plan.Instead != "" {
+			fmt.Fprintf(a.errs, "the packing under seal %s is given up\n", plan.Instead)
+		}
+		fmt.Fprintf(a.errs, "media needed: %d, of %d MB each, under seal %s; this is medium %d, with %d parcels\n", plan.Of, plan.Capacity/1e6, plan.Seal, plan.Medium, plan.Parcels)
+	}
+	ask.Medium, ask.Anew = plan.Medium, false
 	var m carriage.Medium
-	return a.steps("/v1/courier/pack", desk.PackAsk{To: c.To, Dir: dir, Capacity: int64(c.Size), Medium: c.Medium, Courier: c.Courier, As: c.As, Leave: c.Leave}, &m, "parcels", func(w io.Writer) {
+	return a.steps("/v1/courier/pack", ask, &m, "parcels", func(w io.Writer) {
 		fmt.Fprintf(w, "medium %d of %d for %s under seal %s: %d parcels, handed over to %s\n", m.Medium, m.Of, m.To, m.Seal, len(m.Parcels), c.Courier)
 		if m.Medium < m.Of {
-			fmt.Fprintf(w, "next: mount an empty medium, then entente courier pack DIR --to %s --courier NAME --medium %d\n", m.To, m.Medium+1)
+			fmt.Fprintf(w, "next: mount an empty medium, then entente courier pack DIR --to %s --courier NAME\n", m.To)
 		}
 	})
 }
@@ -89,7 +102,9 @@ func (c *courierHand) Run(a *app) error {
 }
 
 type courierTake struct {
-	Dir string `arg:"" help:"Where the medium is mounted." type:"path"`
+	Dir  string `arg:"" help:"Where the medium is mounted." type:"path"`
+	From string `help:"From whose hands it came: with whom its chain ends. Not needed where that was entered already."`
+	As   string `help:"Who takes it in." default:"officer"`
 }
 
 // Run takes a medium in.
@@ -99,8 +114,9 @@ func (c *courierTake) Run(a *app) error {
 		return err
 	}
 	var v desk.TakenView
-	return a.steps("/v1/courier/take-in", desk.TakeAsk{Dir: dir}, &v, "steps", func(w io.Writer) {
+	return a.steps("/v1/courier/take-in", desk.TakeAsk{Dir: dir, From: c.From, As: c.As}, &v, "steps", func(w io.Writer) {
 		fmt.Fprintf(w, "medium %d of %d from %s under seal %s: %d parcels, all of them good, taken in\n", v.Medium.Medium, v.Of, v.From, v.Seal, len(v.Parcels))
+		fmt.Fprintln(w, "through whose hands it came, as they signed who gave or took it:")
 		for _, h := range v.Hands {
 			fmt.Fprintf(w, "  %s  %s -> %s\n", h.At.UTC().Format(time.DateTime), h.From, h.To)
 		}

@@ -43,6 +43,7 @@ var examples = map[string]string{
 	"status":            "entente status",
 	"partner list":      "entente partner list",
 	"partner know":      "entente partner know --with tokyo.example:7701 --code '2230 4915 4765 8616 3360 6434'",
+	"partner card":      "entente partner card > seoul.card",
 	"partner route":     "entente partner route JP --via US",
 	"partner park":      "entente partner park JP --reason 'the line is tapped'",
 	"partner resume":    "entente partner resume JP",
@@ -56,7 +57,7 @@ var examples = map[string]string{
 	"doctor":            "entente doctor",
 	"courier pack":      "entente courier pack /media/disk --to JP --courier 'Major A'",
 	"courier hand-over": "entente courier hand-over /media/disk --from 'Major A' --to 'Captain B'",
-	"courier take-in":   "entente courier take-in /media/disk",
+	"courier take-in":   "entente courier take-in /media/disk --from 'Captain B'",
 	"demo":              "entente demo --once",
 	"complete":          "entente complete bash > /etc/bash_completion.d/entente",
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"text/tabwriter"
 	"time"
 
@@ -12,7 +14,8 @@ import (
 
 type partnerCmd struct {
 	List  partnerList  `cmd:"" default:"1" help:"List the partners: how each is reached, what waits, and why."`
-	Know  partnerKnow  `cmd:"" help:"Compare codes with a partner and pin its keys, without signing anything: for pacts of three and more."`
+	Card  partnerCard  `cmd:"" help:"Print our own card, for a partner that no link reaches: bring it there, and read out its code."`
+	Know  partnerKnow  `cmd:"" help:"Compare codes with a partner and pin its keys, without signing anything: for pacts of three and more, and across an air gap."`
 	Route partnerRoute `cmd:"" help:"Say by way of whom a partner is reached. It reads nothing of what it passes on."`
 
 	Park   partnerPark   `cmd:"" help:"End the link to a partner, until it is resumed. Nothing is lost: what is for it waits."`
@@ -66,17 +69,62 @@ func reached(p *desk.PartnerView) string {
 	return state
 }
 
+type partnerCard struct{}
+
+// Run prints our card.
+func (partnerCard) Run(a *app) error {
+	return a.client(func(d *desk.Client) error {
+		var c desk.CardView
+		if err := d.Get(a.ctx, "/v1/card", &c); err != nil {
+			return err
+		}
+		b, err := json.Marshal(c.Card)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(a.out, "%s\n", b)
+		return err
+	})
+}
+
+// readCard reads a card as it was printed. What it says is believed once its code was compared.
+func readCard(name string) (*act.Card, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the card: %w", err)
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, act.MaxCard+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the card: %w", err)
+	}
+	c, err := act.ParseCard(b)
+	if err != nil {
+		return nil, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("%s is no card: have it printed again with 'entente partner card'", name)}
+	}
+	return &c, nil
+}
+
 type partnerKnow struct {
-	With string `help:"Where the partner answers: HOST:PORT. Not needed when it calls us."`
+	With string `help:"Where the partner answers: HOST:PORT. Not needed when it calls us." xor:"how"`
+	Card string `help:"The partner's card, as 'entente partner card' printed it there." type:"existingfile" xor:"how"`
 	Code string `help:"The partner's code, as its officer read it out."`
 	As   string `help:"Who signs." default:"officer"`
 }
 
 // Run pins a partner. Without a code it tells both codes, so that the officers can compare.
 func (c *partnerKnow) Run(a *app) error {
+	ask := desk.PactAsk{Address: c.With, Code: c.Code, As: c.As}
+	if c.Card != "" {
+		card, err := readCard(c.Card)
+		if err != nil {
+			return err
+		}
+		ask.Card = card
+	}
 	return a.client(func(d *desk.Client) error {
 		var v desk.SignView
-		if err := d.Post(a.ctx, "/v1/partner", desk.PactAsk{Address: c.With, Code: c.Code, As: c.As}, &v); err != nil {
+		if err := d.Post(a.ctx, "/v1/partner", ask, &v); err != nil {
 			return err
 		}
 		if err := a.answer(v, func(w io.Writer) {
@@ -94,7 +142,7 @@ func (c *partnerKnow) Run(a *app) error {
 
 // tellCodes asks two officers to compare.
 func tellCodes(w io.Writer, v desk.SignView) {
-	fmt.Fprintf(w, "Who answers there shows the card of %s with the code\n\n    %s\n\nOur own code is\n\n    %s\n\nRead each other the codes by telephone. If they are the same, go on with --code \"...\"\n", v.Partner, v.Code, v.Ours)
+	fmt.Fprintf(w, "Who answers there, or wrote the file, shows the card of %s with the code\n\n    %s\n\nOur own code is\n\n    %s\n\nRead each other the codes by telephone. If they are the same, go on with --code \"...\"\n", v.Partner, v.Code, v.Ours)
 }
 
 type partnerRoute struct {

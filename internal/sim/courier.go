@@ -2,6 +2,9 @@ package sim
 
 import (
 	"bytes"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -13,6 +16,8 @@ import (
 	"entente/act"
 	"entente/carriage"
 	"entente/internal/memory"
+
+	"golang.org/x/mod/sumdb/note"
 )
 
 // This file is all that the simulator knows of a courier's media: folders that the project's
@@ -26,6 +31,8 @@ type medium struct {
 	seen   act.Head // the recipient's, as the sender saw it
 	hands  string   // who has it
 	broken bool     // altered on the way
+	last   bool     // of its packing
+	brings int      // acts of the sender's that the recipient must have once it has this one
 }
 
 // spoilt reports whether a medium may not be taken in where it came.
@@ -55,8 +62,18 @@ func (w *World) pack(s *Side) error {
 	}
 	m := &medium{dir: dir, from: s, to: 1 - s.index(), hands: "Courier 7"}
 	m.seen, _ = s.standing(s.neighbour())
-	s.packing = dir
-	_, err = s.n.Carriage.Post.Pack(w.ctx, s.neighbour(), dir, capacity, 1, m.hands, signer, quiet)
+	if s.packing = dir; s.packs == 0 { // what it will carry is settled once it is begun: at least what there is now
+		w.look(s)
+		s.packs = 1 + len(s.view.to[s.neighbour()])
+	}
+	if s.doubt {
+		s.packs = 1
+	}
+	m.brings = s.packs - 1
+	p, err := s.n.Carriage.Post.Pack(w.ctx, s.neighbour(), dir, capacity, 0, m.hands, signer, quiet)
+	if m.last = p.Medium == p.Of; err == nil && m.last {
+		s.packs = 0
+	}
 	if err != nil {
 		w.told(s, err)
 		if strings.Contains(err.Error(), "use an empty one") { // it was ended, or broke off before its first parcel was noted
@@ -93,9 +110,14 @@ func (w *World) pack(s *Side) error {
 
 // takeMedium has the recipient take in a medium, and checks what came of it.
 func (w *World) takeMedium(s *Side, m *medium) error {
+	if by := registrar(s); m.hands != by {
+		if err := w.handOver(s, m, by); err != nil && !errors.Is(err, carriage.ErrMedium) {
+			return err
+		}
+	}
 	w.look(s)
 	before, taken := s.view.size(), len(s.view.taken)
-	_, _, err := s.n.Carriage.Post.TakeMedium(w.ctx, m.dir, quiet)
+	_, _, err := s.n.Carriage.Post.TakeMedium(w.ctx, m.dir, "registrar", quiet)
 	if err != nil {
 		w.told(s, err)
 	}
@@ -125,9 +147,14 @@ func (w *World) takeMedium(s *Side, m *medium) error {
 	if err == nil && whole && len(s.view.taken) != taken+1 {
 		w.fail(17, "%s says that it took in a medium, and did not enter it", s)
 	}
+	if here := len(s.view.from[m.from.party]); err == nil && whole && m.last && here < m.brings && w.hostile == nil && !s.doubt && !m.from.doubt {
+		w.fail(20, "%s took in a medium, all of it good, and has %d acts of %s where it brings %d", s, here, m.from, m.brings)
+	}
 	w.grounded(s, m.from, m.seen, err)
 	return err
 }
+
+func registrar(s *Side) string { return "registrar@" + string(s.party) }
 
 func (w *World) doPack() string {
 	s := w.running()
@@ -158,32 +185,61 @@ func (w *World) doTake() string {
 	if w.rnd.IntN(3) == 0 {
 		m = pick(w.rnd, all...)
 	}
-	if w.rnd.IntN(3) == 0 {
-		w.handOver(s, m)
+	switch w.rnd.IntN(12) {
+	case 0:
+		if err := w.handOver(s, m, "Courier 8"); err == nil {
+			w.hit("medium: it goes from hand to hand")
+		}
+	case 1:
+		w.forgeHand(s, m)
 	}
 	return fmt.Sprint(s, " takes in ", filepath.Base(m.dir), ", altered ", m.spoilt(), ": ", text(w.takeMedium(s, m)))
 }
 
-// handOver enters on a medium that the registrar has it; now and then from one who had it not.
-func (w *World) handOver(s *Side, m *medium) {
-	from := m.hands
-	if w.rnd.IntN(8) == 0 {
-		from = "somebody"
-	}
+// handOver has the registrar enter on a medium that it goes into other hands; from one who has it
+// not, it is refused.
+func (w *World) handOver(s *Side, m *medium, to string) error {
 	signer, err := s.n.Release.Signer(w.ctx, "registrar")
-	if err == nil {
-		err = s.n.Carriage.Post.HandOver(m.dir, from, "registrar@"+string(s.party), signer)
-	}
 	if err != nil {
+		return err
+	}
+	if err := s.n.Carriage.Post.HandOver(w.ctx, m.dir, "somebody", to, signer); err == nil {
+		w.fail(23, "%s entered that somebody handed on a medium that %s has", s, m.hands)
+	}
+	if err := s.n.Carriage.Post.HandOver(w.ctx, m.dir, m.hands, to, signer); err != nil {
 		w.told(s, err)
+		return err
+	}
+	m.hands = to
+	return nil
+}
+
+// forgeHand enters, by other means than the project's own, that somebody who had it not handed a medium on.
+func (w *World) forgeHand(s *Side, m *medium) {
+	file := filepath.Join(m.dir, "HANDOVERS")
+	chain, err := os.ReadFile(file)
+	signer, err2 := s.n.Release.Signer(w.ctx, "registrar")
+	lines := bytes.Fields(chain)
+	if err != nil || err2 != nil || m.broken || len(lines) == 0 {
 		return
 	}
-	w.hit("medium: it goes from hand to hand")
-	if from != m.hands {
-		m.broken = true
+	last, err := base64.StdEncoding.DecodeString(string(lines[len(lines)-1]))
+	_, body, ok := bytes.Cut(last, []byte("\n"))
+	var h carriage.Handover
+	if err != nil || !ok || json.NewDecoder(bytes.NewReader(body)).Decode(&h) != nil {
+		return
+	}
+	h.From, h.To, h.Before = "somebody", registrar(s), sha512.Sum384(last)
+	b, _ := json.Marshal(h)
+	forged, err := note.Sign(&note.Note{Text: "entente handover v1\n" + string(b) + "\n"}, signer)
+	if err != nil {
+		return
+	}
+	chain = append(chain, base64.StdEncoding.EncodeToString(forged)+"\n"...)
+	if os.WriteFile(file, chain, 0o600) == nil {
+		m.hands, m.broken = registrar(s), true
 		w.hit("medium: handed on by one who had it not")
 	}
-	m.hands = "registrar@" + string(s.party)
 }
 
 // doMedium is what happens to media on the way.

@@ -239,7 +239,7 @@ func (w *World) settleCopies() {
 			continue
 		}
 		held := headOf(w.sides[1-s.index()].disk, s.party)
-		s.doubt = false
+		s.doubt, s.packs = false, 1
 		for _, c := range w.sides[n:] {
 			if c.party == s.party && !s.view.leads(held) && c.view.leads(held) {
 				w.hit("recovery: the second copy goes on")

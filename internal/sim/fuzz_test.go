@@ -344,8 +344,13 @@ func FuzzMedia(f *testing.F) {
 			}
 		}
 		before := entries(t, w)[0]
-		got, hands, err := kr.n.Carriage.Post.TakeMedium(w.ctx, dir, quiet)
-		if grown := entries(t, w)[0] - before; err != nil && grown != 0 || err == nil && (grown != 1 || len(hands) != 1 || got.From != "JP" || got.To != "KR") {
+		registrar, err := kr.n.Release.Signer(w.ctx, "registrar")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = kr.n.Carriage.Post.HandOver(w.ctx, dir, "Courier 7", "registrar", registrar) // where the chain ends so
+		got, hands, err := kr.n.Carriage.Post.TakeMedium(w.ctx, dir, "registrar", quiet)
+		if grown := entries(t, w)[0] - before; err != nil && grown != 0 || err == nil && (grown != 1 || len(hands) != 2 || got.From != "JP" || got.To != "KR") {
 			t.Errorf("%d entries, %+v by %+v: %v", grown, got, hands, err)
 		}
 	})

@@ -69,6 +69,7 @@ type Side struct {
 	gone   bool   // a second copy that was switched off for good
 
 	packing string // the folder of a medium in the making
+	packs   int    // acts that the packing in the making brings at least, and one; 0: there is none
 
 	held   []product.Custody // what its disk lists
 	heldAt any               // in this state of its rows
