@@ -407,10 +407,10 @@ func (w *World) arrived(from, to *Side) {
 		}
 		seals[p.body.Seal.Vault] = n
 		q := to.view.products[n]
-		switch {
+		switch { // one in bad faith may have receipted what it then refuses
 		case q == nil || q.release != p.release:
 			w.fail(21, "%s of %s never arrived", n, from)
-		case q.received == 1 && p.home[to.party] != 1, q.refused[to.party] != p.refused[to.party]:
+		case q.received == 1 && p.home[to.party] != 1 && !q.refused[to.party], q.refused[to.party] != p.refused[to.party]:
 			w.fail(21, "%s of %s: its answer did not come home", n, from)
 		case q.received == 0 && !q.refused[to.party] && !p.destroyed:
 			w.fail(21, "%s of %s has neither a receipt nor a refusal", n, from)
