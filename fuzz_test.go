@@ -82,6 +82,7 @@ var readers = map[string]string{
 	"cmd/entente.day":                 "cmd/entente.FuzzTyped",
 	"cmd/entente.lasts":               "cmd/entente.FuzzTyped",
 	"cmd/entente.releaseCmd.draft":    "cmd/entente.FuzzArguments",
+	"cmd/entente.serveCmd.serve":      asked,
 	"cmd/entente.run":                 "its grammar is the one of cmd/entente.FuzzArguments",
 	"cmd/entente.size.UnmarshalText":  "cmd/entente.FuzzTyped",
 	"desk.Client.Get":                 "desk.FuzzClient",

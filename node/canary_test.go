@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,12 +21,14 @@ import (
 // TestCanary releases, carries and opens content that holds a canary, and then
 // looks for it, and for the title, in every file of both nodes and in the
 // directory for temporary files, in the shapes that a leak could have: before,
-// in the midst of sealing and of opening, and after. Nothing else is open for writing.
+// in the midst of sealing and of opening, and after. Nothing else is open for writing, and
+// of every file that is made meanwhile, for however short a time, the kernel tells the name.
 func TestCanary(t *testing.T) {
 	temp := t.TempDir()
 	t.Setenv("TMPDIR", temp)
 	kr, jp := start(t, "KR"), start(t, "JP")
 	conclude(t, kr, jp)
+	made := making(t, temp, kr.dir, jp.dir)
 	canary := []byte("canary-5f2c9d01-of-a-launch-site")
 	d := draft("군사II급비밀")
 	d.Title = "title-" + string(canary)
@@ -76,7 +79,20 @@ func TestCanary(t *testing.T) {
 	kr.stop()
 	jp.stop()
 	look("after both stopped")
+	for _, path := range made() {
+		known := slices.ContainsFunc([]string{kr.dir, jp.dir}, func(dir string) bool {
+			name, err := filepath.Rel(dir, path)
+			return err == nil && sealed.MatchString(filepath.ToSlash(name))
+		})
+		if !known {
+			t.Errorf("a file was made that nothing seals: %s", path)
+		}
+	}
 }
+
+// sealed are the files that a running node may make: objects of the vault under the digest of their
+// sealed bytes, and on their way there; the encrypted database; and what holds nothing.
+var sealed = regexp.MustCompile(`^(vault/staged/[0-9a-f]+|vault/kept/[0-9a-f]{2}/[0-9a-f]{96}|entente\.db(-wal|-shm|-journal)?|desk\.sock|lock)$`)
 
 // watched is content whose reader looks around in the middle, and watchedBuffer
 // one whose writer does.
