@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"strings"
@@ -198,8 +199,9 @@ func TestListenerFails(t *testing.T) {
 	})
 }
 
-// TestCuts cuts the network after any number of bytes: each of the first
-// connections, then none. All arrives, and arrives once.
+// TestCuts cuts the network after a number of bytes: each of the first
+// connections, then none. All arrives, and arrives once. The numbers are drawn, the same
+// each time: most lie in the handshake, the hellos and the acts.
 func TestCuts(t *testing.T) {
 	cuts := []int{0, 1, 100, 1500, 3000}
 	for n := 4096; n < 3<<20; n += n / 2 {
@@ -207,6 +209,10 @@ func TestCuts(t *testing.T) {
 	}
 	if testing.Short() {
 		cuts = cuts[:8]
+	} else {
+		for r := rand.New(rand.NewPCG(7, 21)); len(cuts) < 80; {
+			cuts = append(cuts, r.IntN(16<<10), r.IntN(3<<20))
+		}
 	}
 	together(t, func(t *testing.T, net *memory.Network) {
 		kr, krDisk := establish(t, "KR", net)
