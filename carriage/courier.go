@@ -510,7 +510,7 @@ func (o *Post) open(ctx context.Context, r io.Reader, p Packed, s *survey) error
 	if err := d.checkOurs(ctx, in.From, in.Seen); err != nil {
 		return err
 	}
-	if err := o.checkNext(ctx, in); err != nil {
+	if err := d.checkNext(ctx, in.From, in.Next); err != nil {
 		return err
 	}
 	for _, g := range in.Gives {

@@ -487,7 +487,8 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 		c.state.Trouble = err.Error()
 		return p.outer, err
 	}
-	if err := o.checkNext(ctx, p); err != nil {
+	if err := d.checkNext(ctx, p.From, p.Next); err != nil {
+		err = fmt.Errorf("%w: %w", ErrParcel, err)
 		c.state.Trouble = err.Error()
 		return p.outer, err
 	}
@@ -500,16 +501,6 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 	return p.outer, p.content(func(g given, list *vault.Blocks, i int, block []byte) error {
 		return o.block(ctx, c, p.From, g, list, i, block)
 	})
-}
-
-// checkNext refuses the word of a partner that it took in what was never said to it:
-// believed, it would be told nothing any more.
-func (o *Post) checkNext(ctx context.Context, p *opened) error {
-	queued, err := o.queued(ctx, p.From)
-	if err == nil && p.Next > queued {
-		err = fmt.Errorf("%w: %s says that it took %d acts, and %d are for it", ErrParcel, p.From, p.Next, queued)
-	}
-	return err
 }
 
 // card returns the pinned card of a partner whom we hear.

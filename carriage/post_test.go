@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,12 +27,34 @@ func post(t *testing.T) *Post {
 		Now: time.Now, Log: slog.New(slog.DiscardHandler)}}
 }
 
-// TestCheckNext: a partner cannot have taken in what was never said to it.
+// TestCheckNext: a partner cannot have taken in what was never said to it, neither on a
+// link nor in a parcel; nothing of its word is kept.
 func TestCheckNext(t *testing.T) {
 	o := post(t)
-	for next, want := range map[int64]error{0: nil, 1: ErrParcel, 1 << 62: ErrParcel} {
-		if err := o.checkNext(t.Context(), &opened{Statement: Statement{From: "KR", Next: next}}); !errors.Is(err, want) {
-			t.Errorf("%d: %v, want %v", next, err, want)
+	for next, bad := range map[int64]bool{-1: true, 0: false, 1: true, 1e12: true, 1 << 62: true} {
+		if err := o.Direct.checkNext(t.Context(), "KR", next); (err != nil) != bad {
+			t.Errorf("%d: %v", next, err)
+		}
+		if !bad {
+			continue
+		}
+		s, _ := listening(t)
+		s.d, s.peer.Party = o.Direct, "KR"
+		s.d.Post = o
+		s.took <- took{Next: next}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		if err := s.send(ctx); err == nil || !strings.Contains(err.Error(), "acts, and 0 are for it") {
+			t.Errorf("%d on the link: %v", next, err)
+		}
+		cancel()
+		if err := o.Direct.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			n, err := o.Direct.Taken(tx, "KR")
+			if n != 0 {
+				t.Errorf("%d acts are kept as taken", n)
+			}
+			return err
+		}); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

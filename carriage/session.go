@@ -120,6 +120,18 @@ func (d *Direct) checkSeen(ctx context.Context, p act.Party, s seen) error {
 	})
 }
 
+// checkNext refuses the word of a partner that it took in what was never said to it:
+// believed, it would be told nothing any more.
+func (d *Direct) checkNext(ctx context.Context, p act.Party, next int64) error {
+	return d.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		partner, _, err := d.Catalogue.Partner(tx, p)
+		if err == nil && (next < 0 || next > partner.Queued) {
+			err = fmt.Errorf("%s says that it took %d acts, and %d are for it", p, next, partner.Queued)
+		}
+		return err
+	})
+}
+
 // checkOurs is checkSeen that keeps the evidence.
 func (d *Direct) checkOurs(ctx context.Context, p act.Party, s seen) error {
 	err := d.checkSeen(ctx, p, s)
@@ -171,6 +183,9 @@ func (s *session) send(ctx context.Context) error {
 		return err
 	}
 	if err := s.d.checkSeen(ctx, s.peer.Party, t.Seen); err != nil {
+		return err
+	}
+	if err := s.d.checkNext(ctx, s.peer.Party, t.Next); err != nil {
 		return err
 	}
 	o := &offering{s: s, next: t.Next, at: t.Seen}
