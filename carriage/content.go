@@ -202,10 +202,7 @@ func (s *session) serveWant(ctx context.Context) error {
 func (s *session) give(ctx context.Context, w want) error {
 	var leaves []byte
 	err := s.d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		ok, err := s.d.Catalogue.ReleasedTo(tx, w.Number, w.Vault, s.peer.Party)
-		if err == nil && !ok {
-			err = fmt.Errorf("%s asks for content that was not released to it", s.peer.Party)
-		}
+		err := s.d.mayGive(tx, s.peer.Party, "", w.Number, w.Vault)
 		if err == nil && w.From == -1 {
 			leaves, err = tx.Get(vault.Leaves, w.Vault[:])
 		}

@@ -43,8 +43,9 @@ type Direct struct {
 	Ledger      *ledger.Ledger
 	Catalogue   *catalogue.Catalogue
 	Intake      *intake.Office
-	Post        *Post                     // parcels, by hubs; nil: none are taken
-	Agreed      func(ctx context.Context) // a partner has shown that it knows no newer ledger of ours; may be nil
+	Post        *Post                                                                                                 // parcels, by hubs; nil: none are taken
+	Agreed      func(ctx context.Context)                                                                             // a partner has shown that it knows no newer ledger of ours; may be nil
+	Halted      func(tx *ledger.Tx, p act.Party, channel string, text act.Sum, m *act.Manifest) ([]act.Reason, error) // why content that was released may not be handed over; nil: it may
 	Vault       *vault.Vault
 	Now         func() time.Time
 	Connect     func(ctx context.Context, address string) (net.Conn, error)

@@ -387,6 +387,12 @@ func (o *Post) gather(ctx context.Context, p act.Party, next int64, k *packing) 
 				return err
 			}
 			if o.owed(&cu, p) && cu.Entry < k.Head.Size {
+				if halted, err := o.Direct.halted(tx, p, courier, cu.Text, &cu.Manifest); err != nil {
+					return err
+				} else if halted != nil {
+					o.Direct.Log.Warn("content is not packed: "+halted[0].Text, "number", string(cu.Manifest.Number), "article", halted[0].Article, "cure", halted[0].Cure)
+					continue
+				}
 				blocks := int((cu.Seal.Size + vault.BlockSize - 1) / vault.BlockSize)
 				all = append(all, cargo{Gives: &given{Number: cu.Manifest.Number, Vault: cu.Seal.Vault, List: true, Count: blocks}, Blocks: blocks})
 			}
@@ -457,7 +463,7 @@ func (k *packing) relay(capacity int64) {
 
 // batch makes the delivery of one batch of acts, as our ledger stood when the packing was begun.
 func (o *Post) batch(ctx context.Context, p act.Party, l cargo, k *packing) (del intake.Delivery, err error) {
-	if del, err = o.Direct.Next(ctx, p, l.Acts, k.Head); err != nil {
+	if del, err = o.Direct.deliver(ctx, p, l.Acts, k.Head, true, courier); err != nil {
 		return del, err
 	}
 	del.Checkpoint, del.Growth = k.Checkpoint, nil

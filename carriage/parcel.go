@@ -61,6 +61,17 @@ func (o Outer) After(p act.Party) (act.Party, bool) {
 	return o.Route[i+1], true
 }
 
+// courier is the channel of what nobody passes on: it is carried by hand.
+const courier = "courier"
+
+// channel is courier, or empty: the route is that of a hub.
+func (o Outer) channel() string {
+	if len(o.Route) == 2 {
+		return courier
+	}
+	return ""
+}
+
 // controlNumber is the form of newControlNumber's.
 var controlNumber = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}(-[0-9A-HJKMNP-TV-Z]{4}){3}$`)
 

@@ -164,7 +164,8 @@ type letter struct {
 	statement Statement
 	delivery  intake.Delivery
 	gives     []given
-	room      int64 // most bytes of content; 0: no bound
+	channel   string // courier, or empty: by a hub
+	room      int64  // most bytes of content; 0: no bound
 }
 
 // Next is one step of writing: the next parcel for p along a route, or nil when
@@ -207,8 +208,11 @@ func (o *Post) letter(ctx context.Context, c *correspondence, p, hop act.Party) 
 		return nil, nil
 	}
 	l := &letter{room: maxGiven}
+	if hop == p {
+		l.channel = courier
+	}
 	if due {
-		if l.delivery, err = d.Next(ctx, p, c.heard.Next, c.heard.Seen.Head); err != nil {
+		if l.delivery, err = d.deliver(ctx, p, c.heard.Next, c.heard.Seen.Head, true, l.channel); err != nil {
 			return nil, err
 		}
 		// Asked after the acts were read: what was released for another way goes by that.
@@ -383,7 +387,7 @@ func (o *Post) write(ctx context.Context, w io.Writer, route []act.Party, l *let
 	var lists [][]byte
 	var size int64
 	for _, g := range l.gives {
-		f, list, g, err := o.prepare(ctx, out.To(), g)
+		f, list, g, err := o.prepare(ctx, out.To(), out.channel(), g)
 		if err != nil {
 			d.Log.Info("content that is asked for cannot be given", "by", string(out.To()), "why", err.Error())
 			continue
@@ -432,14 +436,10 @@ func (o *Post) write(ctx context.Context, w io.Writer, route []act.Party, l *let
 }
 
 // prepare opens what g asks for, and cuts g to what there is.
-func (o *Post) prepare(ctx context.Context, p act.Party, g given) (f vault.File, list []byte, _ given, err error) {
+func (o *Post) prepare(ctx context.Context, p act.Party, channel string, g given) (f vault.File, list []byte, _ given, err error) {
 	d := o.Direct
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) error {
-		ok, err := d.Catalogue.ReleasedTo(tx, g.Number, g.Vault, p)
-		if err == nil && !ok {
-			err = errors.New("it was not released to it")
-		}
-		return err
+		return d.mayGive(tx, p, channel, g.Number, g.Vault)
 	})
 	if err != nil {
 		return nil, nil, g, err

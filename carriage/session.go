@@ -158,6 +158,34 @@ func (r *Restored) Error() string {
 	return fmt.Sprintf("%s holds our signed checkpoint of %d entries, and this ledger of %d does not lead to it: the folder was restored from a backup or run twice; stop, and put the newest copy back", r.Partner, r.Held, r.Have)
 }
 
+// halted asks the office of releases whether content may still be handed over.
+func (d *Direct) halted(tx *ledger.Tx, p act.Party, channel string, text act.Sum, m *act.Manifest) ([]act.Reason, error) {
+	if d.Halted == nil {
+		return nil, nil
+	}
+	return d.Halted(tx, p, channel, text, m)
+}
+
+// mayGive refuses content that was not released to p, or that may not go by a channel now.
+func (d *Direct) mayGive(tx *ledger.Tx, p act.Party, channel string, n act.Number, content act.Sum) error {
+	ok, err := d.Catalogue.ReleasedTo(tx, n, content, p)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fmt.Errorf("%s asks for content that was not released to it", p)
+	}
+	cu, _, err := d.Catalogue.Product(tx, n)
+	if err != nil {
+		return err
+	}
+	halted, err := d.halted(tx, p, channel, cu.Text, &cu.Manifest)
+	if err == nil && halted != nil {
+		err = fmt.Errorf("%s is not handed over: %s (%s): %s", n, halted[0].Text, halted[0].Article, halted[0].Cure)
+	}
+	return err
+}
+
 // acts runs the lane of acts until it ends.
 func (s *session) acts(ctx context.Context) error { return s.both(ctx, s.send, s.receive) }
 
@@ -247,7 +275,7 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 		return false, fmt.Errorf("%s is reached directly again: the link begins anew, from where it is now", o.s.peer.Party)
 	}
 	stale := o.shown.IsZero() || waited(d.Now(), o.shown, freshness)
-	del, err := d.deliver(ctx, o.s.peer.Party, o.next, o.at.Head, stale)
+	del, err := d.deliver(ctx, o.s.peer.Party, o.next, o.at.Head, stale, "")
 	if err != nil || del.Checkpoint == nil {
 		return false, err
 	}
@@ -408,12 +436,13 @@ func (s *session) parted(b []byte) error {
 // Next is one step of sending: the acts for p from its place next on, under
 // a checkpoint that extends what p has seen. It changes nothing but to sign.
 func (d *Direct) Next(ctx context.Context, p act.Party, next int64, at act.Head) (intake.Delivery, error) {
-	return d.deliver(ctx, p, next, at, true)
+	return d.deliver(ctx, p, next, at, true, "")
 }
 
 // deliver makes the next delivery. When no act waits it signs, and says,
-// nothing, unless the checkpoint is to be shown.
-func (d *Direct) deliver(ctx context.Context, p act.Party, next int64, at act.Head, show bool) (del intake.Delivery, err error) {
+// nothing, unless the checkpoint is to be shown. channel is "courier", or empty for the way
+// that p is reached by.
+func (d *Direct) deliver(ctx context.Context, p act.Party, next int64, at act.Head, show bool, channel string) (del intake.Delivery, err error) {
 	err = d.Ledger.View(ctx, func(tx *ledger.Tx) (err error) {
 		var head act.Head
 		begin := func() (err error) {
@@ -449,8 +478,14 @@ func (d *Direct) deliver(ctx context.Context, p act.Party, next int64, at act.He
 			c := intake.Conveyed{Seq: q.Seq, Bytes: e.Bytes, Proof: proof}
 			if r, ok := e.Act.Body.(act.Release); ok && e.Act.Kind == act.ProductReleased {
 				// A small product travels with its act: one round trip.
-				if c.Content, err = tx.Get(vault.Table, r.Seal.Vault[:]); err != nil {
+				halted, err := d.halted(tx, p, channel, r.Text, &r.Manifest)
+				if err != nil {
 					return err
+				}
+				if halted == nil {
+					if c.Content, err = tx.Get(vault.Table, r.Seal.Vault[:]); err != nil {
+						return err
+					}
 				}
 			}
 			size += len(c.Bytes) + len(c.Content)

@@ -86,10 +86,16 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.Stat
 		v.Behind = max(0, now.Sub(lag.Since.Time).Seconds())
 	}
 	due, err := s.Catalogue.Due(tx, p.Card.Party)
+	halted := ""
 	for _, d := range due {
 		w := &v.In
 		if d.Ours {
 			w = &v.Out
+		}
+		if d.Ours && halted == "" {
+			if halted, err = s.halted(tx, p.Card.Party, d.Number); err != nil {
+				return v, err
+			}
 		}
 		w.Products++
 		w.Bytes += d.Size
@@ -98,8 +104,23 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.Stat
 			v.Overdue = append(v.Overdue, d)
 		}
 	}
-	v.Reason = reason(&v, l.Content)
+	if v.Reason = reason(&v, l.Content); halted != "" && v.Disputed == "" && v.Parked == "" {
+		v.Reason = halted
+	}
 	return v, err
+}
+
+// halted says why a product that was released to p may not be handed over now; empty: it may.
+func (s *Server) halted(tx *ledger.Tx, p act.Party, n act.Number) (string, error) {
+	cu, ok, err := s.Catalogue.Product(tx, n)
+	if err != nil || !ok {
+		return "", err
+	}
+	because, err := s.Release.Halted(tx, p, "", cu.Text, &cu.Manifest)
+	if err != nil || because == nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s is not handed over: %s (%s): %s", n, because[0].Text, because[0].Article, because[0].Cure), nil
 }
 
 // reason says why something waits, the cause that people can mend first.

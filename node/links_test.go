@@ -544,6 +544,79 @@ func TestStandingAccredited(t *testing.T) {
 	})
 }
 
+// TestStandingLapsed: content that was released while the system was accredited, with the link
+// down, is not handed over once the accreditation lapsed (R37): not on the link, not
+// in a parcel, small or large. What is below the level goes on, the officer reads why, and it goes
+// when the accreditation is renewed.
+func TestStandingLapsed(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, _ := establish(t, "KR", net)
+		jp, jpDisk := establish(t, "JP", net)
+		conclude(t, kr, jp)
+		accredit := func(channel, mark string, until time.Duration) {
+			t.Helper()
+			ask := desk.HouseAsk{Kind: act.SystemAccredited, As: "officer", Accreditation: &act.Accreditation{Channel: channel, Mark: act.Mark{Text: mark}, Until: act.MomentOf(time.Now().Add(until)), By: "paper 7"}}
+			if err := kr.c.Post(t.Context(), "/v1/house", ask, new(desk.GrantView)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, channel := range []string{"electronic", "courier"} {
+			accredit(channel, "군사II급비밀", time.Hour)
+			accredit(channel, "군사III급비밀", 100*time.Hour)
+		}
+		jp.stop()
+		release := func(mark string, size int) act.Number {
+			t.Helper()
+			slip, err := kr.c.Release(t.Context(), draft(mark), strings.NewReader(strings.Repeat("x", size)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return slip.Number
+		}
+		high := []act.Number{release("군사II급비밀", 10), release("군사II급비밀", 2<<20)}
+		low := []act.Number{release("군사III급비밀", 10), release("군사III급비밀", 2<<20)}
+		time.Sleep(2 * time.Hour)
+		if del, err := kr.Carriage.Next(t.Context(), "JP", 0, act.Head{}); err != nil || len(del.Acts) < 4 {
+			t.Fatal(len(del.Acts), err)
+		} else {
+			with := 0
+			for _, c := range del.Acts {
+				if c.Content != nil {
+					with++
+				}
+			}
+			if with != 1 {
+				t.Errorf("%d small products go with their acts, and one may", with)
+			}
+		}
+		jp.resume(t, jpDisk, net)
+		for _, n := range low {
+			kr.receipted(t, n)
+		}
+		time.Sleep(time.Hour)
+		for _, n := range high {
+			if err := jp.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+				cu, _, err := jp.Catalogue.Product(tx, n)
+				if len(cu.Received) > 0 || cu.From == "" {
+					t.Errorf("%s was handed over after the accreditation lapsed, or its act was not: %+v", n, cu.Received)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p := kr.status(t).Partners[0]; !strings.Contains(p.Reason, "lapsed") || !strings.Contains(p.Reason, "entente accredit") {
+			t.Errorf("the officer reads %q", p.Reason)
+		}
+		accredit("electronic", "군사II급비밀", time.Hour)
+		for _, n := range high {
+			kr.receipted(t, n)
+		}
+		kr.stop()
+		jp.stop()
+	})
+}
+
 // TestStandingMissing: content that its originator does not have any more stops
 // nothing that was released after it, and both officers read why it does not come.
 func TestStandingMissing(t *testing.T) {

@@ -356,7 +356,7 @@ func New(ctx context.Context, dir string, shelf ledger.Shelf, shelves vault.Shel
 		Now: seams.Now, Connect: seams.Connect, Jitter: rand.New(rand.NewPCG(seed(seams.Random), 0)), Evidence: n.evidence, Log: seams.Log}
 	n.Carriage.Post = &carriage.Post{Direct: n.Carriage, Key: o.seal, Signers: o.signers, Random: seams.Random}
 	n.Carriage.Agreed = func(ctx context.Context) { n.swept.Do(func() { n.agreed(ctx) }) }
-	n.Carriage.Doubt = n.doubt
+	n.Carriage.Doubt, n.Carriage.Halted = n.doubt, n.Release.Halted
 	if err := errors.Join(n.loadPersons(ctx), n.loadEvidence()); err != nil || n.Vault == nil {
 		return n, err
 	}

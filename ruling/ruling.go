@@ -451,6 +451,16 @@ func (g *gates) accredited(all []product.Accreditation, channel string, rank int
 	}
 }
 
+// Carries says why the content of a product of ours does not go by a channel now,
+// though it was released: the accreditation for it lapsed meanwhile (R37).
+func Carries(p *pact.Pact, m *act.Manifest, accredited []product.Accreditation, channel string, now time.Time) []act.Reason {
+	g := gates{p: p}
+	if rank, known := p.Table.Rank(m.Mark, m.Made.Time); known {
+		g.accredited(accredited, channel, rank, now)
+	}
+	return g.failed
+}
+
 // assured asks, before an oral or visual disclosure, for each recipient's word
 // that those present are cleared and need to know (R26).
 func (g *gates) assured(f *ReleaseFacts, rank int) {
