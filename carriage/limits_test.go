@@ -126,7 +126,70 @@ func TestOver(t *testing.T) {
 	}
 }
 
-// TestDoor: a host cannot take the places of others, a partner has eight, and
+// TestSmallValues: JSON of outsiders costs what it says, whatever stands in its lists: on a
+// link, in a parcel, and on a medium whose signatures nobody has looked at yet.
+func TestSmallValues(t *testing.T) {
+	card, _, signers := testKeys("KR", 1).open(t, "KR")
+	_, key, _ := testKeys("JP", 2).open(t, "JP")
+	parcel := func(acts []byte) []byte {
+		var b bytes.Buffer
+		o := Outer{Route: []act.Party{"KR", "JP"}, Number: "7Q4K-M2XT-0A9C-Z3HB"}
+		signed, err := Statement{From: "KR", To: "JP", Number: o.Number, Acts: sumOf(acts)}.sign(signers)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := beginParcel(&b, o, key.Public())
+		if err := errors.Join(err, w.part(signed), w.part(acts), w.end()); err != nil {
+			t.Fatal(err)
+		}
+		return b.Bytes()
+	}
+	o := post(t)
+	readers := map[string]struct {
+		lists []string
+		read  func(b []byte) error
+	}{
+		"acts": {[]string{"acts", "bases", "growth", "none"}, func(b []byte) error {
+			s, said := listening(t)
+			go func() {
+				for range said {
+				}
+			}()
+			return s.hear(t.Context(), kindActs, b)
+		}},
+		"took": {[]string{"next"}, func(b []byte) error {
+			s, _ := listening(t)
+			return s.hear(t.Context(), kindTook, b)
+		}},
+		"parcel": {[]string{"acts", "bases"}, nil},
+		"medium": {[]string{"parcels"}, func(b []byte) error {
+			_, err := o.readMedium(t.Context(), append([]byte(mediumHeader), b...))
+			return err
+		}},
+	}
+	for name, r := range readers {
+		for _, list := range r.lists {
+			for _, one := range []string{"0", "{}", "[]", `""`, "null"} {
+				n := (maxFrame - 100) / (len(one) + 1)
+				b := []byte(`{"` + list + `":[` + strings.TrimSuffix(strings.Repeat(one+",", n), ",") + `]}`)
+				read := r.read
+				if name == "parcel" {
+					sealed := parcel(b)
+					read = func([]byte) error {
+						_, err := openParcel(bytes.NewReader(sealed), "JP", key, func(act.Party) (act.Card, error) { return card, nil })
+						return err
+					}
+				}
+				var err error
+				if got := allocated(func() { err = read(b) }); got > 10*maxFrame || err == nil {
+					t.Errorf("%s: %d times %s in %s: %v, and %d MiB were taken", name, n, one, list, err, got>>20)
+				}
+			}
+		}
+	}
+}
+
+// TestDoor: a host cannot take the places of others, a partner has maxOfPartner, and
 // what is remembered of hosts is bounded.
 func TestDoor(t *testing.T) {
 	var d door
