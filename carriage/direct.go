@@ -89,6 +89,8 @@ type State struct {
 	Skew    time.Duration // how far the partner's clock is ahead, as its last hello said
 	Content string        // what stopped the last carrying of content
 	Calls   int64         // how often we called
+
+	seen seen // what it had seen of our ledger when it said so
 }
 
 // Taken returns how many acts of ours p is known to have taken in: by what it said
@@ -146,7 +148,21 @@ func (d *Direct) setState(p act.Party, f func(*State)) {
 	d.states[p] = s
 }
 
-func (d *Direct) carried(p act.Party, n int64) { d.setState(p, func(s *State) { s.Carried = n }) }
+func (d *Direct) carried(p act.Party, t took) {
+	d.setState(p, func(s *State) { s.Carried, s.seen = t.Next, t.Seen })
+}
+
+// KeepTaken keeps durably how much of ours each partner has taken in, so that after a crash
+// nothing is called late that went long ago.
+func (d *Direct) KeepTaken(ctx context.Context) (err error) {
+	if d.Post == nil {
+		return nil
+	}
+	for p, s := range d.States() {
+		err = errors.Join(err, d.Post.heard(ctx, p, took{s.Carried, s.seen}))
+	}
+	return err
+}
 
 func (d *Direct) fetched(n act.Number, done, all int64) {
 	d.mu.Lock()

@@ -583,7 +583,7 @@ func (o *Post) hear(ctx context.Context, c *correspondence, p *opened, again boo
 			c.serve[i].Count = min(max(c.serve[i].Count, 1), wantBlocks)
 		}
 	}
-	d.carried(p.From, c.heard.Next)
+	d.carried(p.From, c.heard)
 	return nil
 }
 

@@ -304,7 +304,7 @@ func (o *offering) taken(t took) error {
 	}
 	point.At("after an answer came")
 	o.next, o.at = t.Next, t.Seen
-	o.s.d.carried(p, o.next)
+	o.s.d.carried(p, took{o.next, o.at})
 	return nil
 }
 

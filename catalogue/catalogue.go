@@ -37,7 +37,7 @@ const (
 	tablePact    = ledger.FoldPrefix + "pact"    // pact/sum → Row
 	tableProduct = ledger.FoldPrefix + "product" // number → product.Custody
 	tableByEntry = ledger.FoldPrefix + "entry"   // index of its release → number
-	tableQueue   = ledger.FoldPrefix + "queue/"  // + party: place → index of the act that is for it
+	tableQueue   = ledger.FoldPrefix + "queue/"  // + party: place → index of the act that is for it, bytes up to its end, 1 for a receipt
 	tableAwaited = ledger.FoldPrefix + "awaited" // party/index of the release → Awaited
 	tableWaits   = ledger.FoldPrefix + "waits"   // digest of a release that is not answered yet → Waits
 	tableAsked   = ledger.FoldPrefix + "asked"   // digest of an asking of a partner's → Asked
@@ -433,22 +433,26 @@ func (c *Catalogue) ReleasedTo(tx *ledger.Tx, n act.Number, content act.Sum, p a
 
 // Queued is an act that is for a partner.
 type Queued struct {
-	Seq   int64 // its place among the acts to that partner, from 0
-	Index int64 // in the ledger
+	Seq     int64 // its place among the acts to that partner, from 0
+	Index   int64 // in the ledger
+	Bytes   int64 // of all acts to that partner, up to its end
+	Receipt bool
 }
+
+var errQueue = errors.New("reading the queue: a row is damaged, or of an earlier version: 'entente ledger rebuild'")
 
 // Queue reads the acts for p, from place next on.
 func (c *Catalogue) Queue(tx *ledger.Tx, p act.Party, next int64) iter.Seq2[Queued, error] {
 	return func(yield func(Queued, error) bool) {
 		for row, err := range tx.Scan(tableQueue+string(p), be(next), nil) {
-			if err == nil && (len(row.Key) != 8 || len(row.Value) != 8) {
-				err = errors.New("reading the queue: not a number")
+			if err == nil && (len(row.Key) != 8 || len(row.Value) != 17) {
+				err = errQueue
 			}
 			if err != nil {
 				yield(Queued{}, err)
 				return
 			}
-			if !yield(Queued{int64(binary.BigEndian.Uint64(row.Key)), int64(binary.BigEndian.Uint64(row.Value))}, nil) {
+			if !yield(Queued{int64(binary.BigEndian.Uint64(row.Key)), int64(binary.BigEndian.Uint64(row.Value)), int64(binary.BigEndian.Uint64(row.Value[8:])), row.Value[16] == 1}, nil) {
 				return
 			}
 		}

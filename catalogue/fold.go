@@ -110,7 +110,19 @@ func (c *Catalogue) queue(tx *ledger.Tx, e ledger.Entry) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.Put(tableQueue+string(to), be(place), be(e.Index)); err != nil {
+		bytes := int64(len(e.Bytes))
+		if place > 0 {
+			last, err := tx.Get(tableQueue+string(to), be(place-1))
+			if err != nil || len(last) != 17 {
+				return errors.Join(err, errQueue)
+			}
+			bytes += int64(binary.BigEndian.Uint64(last[8:]))
+		}
+		row := append(append(be(e.Index), be(bytes)...), 0)
+		if e.Act.Kind == act.ProductReceived {
+			row[16] = 1
+		}
+		if err := tx.Put(tableQueue+string(to), be(place), row); err != nil {
 			return err
 		}
 	}

@@ -16,12 +16,13 @@ const (
 	tableAccredited = ledger.FoldPrefix + "accredited" // channel/party/mark → product.Accreditation
 )
 
-// Due is a product whose receipt is not here yet: one of ours that the partner
-// has not receipted, or one of the partner's whose content has not arrived.
+// Due is a product whose receipt is not where it belongs: one of ours that the partner
+// has not receipted, one of the partner's whose content has not arrived, or one whose receipt of ours was not carried.
 type Due struct {
 	Number   act.Number `json:"number"`
-	Party    act.Party  `json:"party"` // the partner
-	Ours     bool       `json:"ours"`  // released by us
+	Party    act.Party  `json:"party"`               // the partner
+	Ours     bool       `json:"ours"`                // released by us
+	Receipt  bool       `json:"receipt,omitempty"` // of the partner's and here; our receipt has not been carried
 	Released act.Moment `json:"released"`
 	By       act.Moment `json:"by"` // when the pact wants the receipt; zero: it wants none at this level
 	Size     int64      `json:"size"`
@@ -43,36 +44,75 @@ func (c *Catalogue) Accredited(tx *ledger.Tx) ([]product.Accreditation, error) {
 // Lag is what the partner has not taken in of what is for it.
 type Lag struct {
 	Acts  int64      // that wait
-	Bytes int64      // of the first lagBytes of them
+	Bytes int64      // of them
 	Since act.Moment // the oldest of them; zero: none waits
 }
-
-// lagBytes bounds the acts whose bytes are counted: a status must cost little
-// when a partner has been away for long.
-const lagBytes = 200
 
 // Lag measures how far p is behind; taken is how many acts of ours it is known to have.
 func (c *Catalogue) Lag(tx *ledger.Tx, p Partner, taken int64) (l Lag, err error) {
 	taken = min(taken, p.Queued)
-	l.Acts = p.Queued - taken
-	read := 0
-	for q, err := range c.Queue(tx, p.Card.Party, taken) {
+	if l.Acts = p.Queued - taken; l.Acts == 0 {
+		return l, nil
+	}
+	upTo := func(place int64) (q Queued, err error) {
+		for q, err := range c.Queue(tx, p.Card.Party, place) {
+			return q, err
+		}
+		return q, errQueue
+	}
+	first, err := upTo(taken)
+	if err != nil {
+		return l, err
+	}
+	last, err := upTo(p.Queued - 1)
+	if err != nil {
+		return l, err
+	}
+	e, err := tx.Entry(first.Index)
+	l.Since, l.Bytes = e.Act.At, last.Bytes-first.Bytes+int64(len(e.Bytes))
+	return l, err
+}
+
+// mostOwed bounds the receipts that are looked at: by then the alarm stands, and a status must cost
+// little when a partner has been away for long.
+const mostOwed = 1000
+
+// Owed reads the receipts of ours that p has not taken in, the first mostOwed of them: content is here,
+// and its originator does not know. taken is how many acts of ours p is known to have.
+func (c *Catalogue) Owed(tx *ledger.Tx, p Partner, taken int64) (all []Due, err error) {
+	for q, err := range c.Queue(tx, p.Card.Party, min(taken, p.Queued)) {
 		if err != nil {
-			return l, err
+			return nil, err
+		}
+		if !q.Receipt {
+			continue
 		}
 		e, err := tx.Entry(q.Index)
 		if err != nil {
-			return l, err
+			return nil, err
 		}
-		if read == 0 {
-			l.Since = e.Act.At
+		n := e.Act.Body.(act.Receipt).Number
+		cu, ok, err := c.Product(tx, n)
+		if err != nil {
+			return nil, err
 		}
-		l.Bytes += int64(len(e.Bytes))
-		if read++; read == lagBytes {
+		terms, _, known, err := c.PactUnder(tx, e.Act.Pact, cu.Text)
+		if err != nil {
+			return nil, err
+		}
+		if ok && known && wanted(terms, &cu.Manifest) {
+			released, err := tx.Entry(cu.Entry)
+			if err != nil {
+				return nil, err
+			}
+			at := released.Act.At
+			all = append(all, Due{Number: n, Party: p.Card.Party, Receipt: true, Released: at, By: act.MomentOf(at.Add(terms.Receipt.Within)), Size: cu.Seal.Size})
+		}
+		if len(all) == mostOwed {
 			break
 		}
 	}
-	return l, nil
+	return all, nil
 }
 
 // due begins and ends the waiting for receipts. release is the index of the product's;

@@ -22,10 +22,11 @@ type PartnerView struct {
 	Linked   bool            `json:"linked"`
 	Since    *act.Moment     `json:"since,omitempty"` // when the link came up, or went down
 	Waiting  int64           `json:"waiting"`         // acts of ours that it has not taken in
-	Bytes    int64           `json:"bytes"`           // of the first 200 of them
+	Bytes    int64           `json:"bytes"`           // of them
 	Behind   float64         `json:"behind"`          // seconds that the oldest of them has waited
 	Out      Way             `json:"out"`             // products of ours that it has not receipted
 	In       Way             `json:"in"`              // products of its whose content is not here
+	Owed     Way             `json:"owed"`            // products of its that are here, and it has not taken in our receipts
 	Overdue  []catalogue.Due `json:"overdue,omitempty"`
 	Reason   string          `json:"reason,omitempty"` // why something waits
 	Skew     float64         `json:"skew"`             // seconds that its clock is ahead of ours, at its last hello
@@ -87,9 +88,15 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.Stat
 	}
 	due, err := s.Catalogue.Due(tx, p.Card.Party)
 	halted := ""
-	for _, d := range due {
+	if err != nil {
+		return v, err
+	}
+	owed, err := s.Catalogue.Owed(tx, p, taken)
+	for _, d := range append(due, owed...) {
 		w := &v.In
-		if d.Ours {
+		if d.Receipt {
+			w = &v.Owed
+		} else if d.Ours {
 			w = &v.Out
 		}
 		if d.Ours && halted == "" {
@@ -249,7 +256,7 @@ func writeMetrics(w io.Writer, v StatusView) {
 	each("link_disputed", "gauge", "Whether the partner's ledger is disputed.", func(p *PartnerView) float64 { return yes[p.Disputed != ""] })
 	each("link_calls_total", "counter", "Calls to the partner since the node started.", func(p *PartnerView) float64 { return float64(p.Calls) })
 	each("lag_acts", "gauge", "Acts that the partner has not taken in.", func(p *PartnerView) float64 { return float64(p.Waiting) })
-	each("lag_bytes", "gauge", "Bytes of the first 200 of them.", func(p *PartnerView) float64 { return float64(p.Bytes) })
+	each("lag_bytes", "gauge", "Bytes of them.", func(p *PartnerView) float64 { return float64(p.Bytes) })
 	each("lag_seconds", "gauge", "Seconds that the oldest of them has waited.", func(p *PartnerView) float64 { return p.Behind })
 	each("unreceipted_products", "gauge", "Products of ours without a receipt of the partner.", func(p *PartnerView) float64 { return float64(p.Out.Products) })
 	each("unreceipted_bytes", "gauge", "Sealed bytes of them.", func(p *PartnerView) float64 { return float64(p.Out.Bytes) })
@@ -257,6 +264,8 @@ func writeMetrics(w io.Writer, v StatusView) {
 	each("awaited_products", "gauge", "Products of the partner whose content is not here.", func(p *PartnerView) float64 { return float64(p.In.Products) })
 	each("awaited_bytes", "gauge", "Sealed bytes of them.", func(p *PartnerView) float64 { return float64(p.In.Bytes) })
 	each("content_overdue", "gauge", "Of them, beyond the pact's limit.", func(p *PartnerView) float64 { return float64(p.In.Overdue) })
+	each("receipts_uncarried", "gauge", "Products of the partner that are here, and whose receipts it has not taken in; the first 1000.", func(p *PartnerView) float64 { return float64(p.Owed.Products) })
+	each("receipts_uncarried_overdue", "gauge", "Of them, beyond the pact's limit.", func(p *PartnerView) float64 { return float64(p.Owed.Overdue) })
 	each("clock_skew_seconds", "gauge", "How far the partner's clock is ahead of ours.", func(p *PartnerView) float64 { return p.Skew })
 	fmt.Fprintf(w, "# HELP entente_turned_away_total Callers and frames turned away, by the limit that they met.\n# TYPE entente_turned_away_total counter\n")
 	for _, limit := range slices.Sorted(maps.Keys(v.Turned)) {

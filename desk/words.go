@@ -81,6 +81,7 @@ var words = map[string][3]string{
 	"receiptlate": {"A receipt is overdue", "수령증 기한 초과", "受領書の期限超過"},
 	"behind":      {"This node's clock is behind its own last entry: nothing is entered, sent or received before", "이 노드의 시계가 자체 원장의 마지막 항목보다 늦습니다. 다음 시각까지 기록·전송·수령이 모두 중지됩니다:", "このノードの時計が台帳の最後の記録より遅れています。次の時刻まで記録・送信・受信はできません:"},
 	"behindcure":  {"If this clock is wrong, set it right. If it is right, it was ahead when that was entered: wait; or begin anew in another folder, and have each partner compare codes again.", "시계가 틀렸다면 바로잡으십시오. 시계가 맞다면 그 항목이 기록될 때 시계가 앞서 있었던 것입니다. 기다리거나, 새 폴더에서 새로 시작하고 각 상대방과 코드를 다시 대조하십시오.", "時計が誤っていれば正してください。正しければ、その記録の時点で時計が進んでいました。待つか、新しいフォルダーで始め直し、各相手方と改めて符号を照合してください。"},
+	"receiptheld": {"Our receipt has not been carried in time", "우리 측 수령증 전달 기한 초과", "我が方の受領書の送付期限超過"},
 	"contentlate": {"Content released to us is overdue", "우리에게 제공된 내용의 도착 기한 초과", "我が方へ提供された内容の到着期限超過"},
 	"via":         {"by way of", "경유:", "経由:"},
 	"refusedby":   {"Refused by", "거부한 당사자:", "拒否した当事者:"},

@@ -17,7 +17,7 @@ func (n *Node) watch(ctx context.Context) {
 	told := map[due]bool{}
 	for ctx.Err() == nil {
 		// Time alone may let in what our clock kept out.
-		if err := errors.Join(n.alarm(ctx, told), n.enterEvidence(ctx)); err != nil && ctx.Err() == nil {
+		if err := errors.Join(n.Carriage.KeepTaken(ctx), n.alarm(ctx, told), n.enterEvidence(ctx)); err != nil && ctx.Err() == nil {
 			n.seams.Log.Error("looking for what is overdue", "why", err.Error())
 		}
 		if err := n.Intake.Overdue(ctx); err != nil && ctx.Err() == nil {
@@ -38,6 +38,7 @@ type due struct {
 	party  act.Party
 	number act.Number
 	ours   bool
+	kept   bool // content is here, and our receipt has not been carried
 }
 
 // alarm is one step of watching: it says once of each receipt, ours or the
@@ -56,7 +57,15 @@ func (n *Node) alarm(ctx context.Context, told map[due]bool) error {
 			if err != nil {
 				return err
 			}
-			for _, d := range all {
+			taken, err := n.Carriage.Taken(tx, p.Card.Party)
+			if err != nil {
+				return err
+			}
+			owed, err := n.Catalogue.Owed(tx, p, taken)
+			if err != nil {
+				return err
+			}
+			for _, d := range append(all, owed...) {
 				if d.Overdue(n.seams.Now()) {
 					overdue = append(overdue, d)
 				}
@@ -66,13 +75,16 @@ func (n *Node) alarm(ctx context.Context, told map[due]bool) error {
 	})
 	still := map[due]bool{}
 	for _, d := range overdue {
-		k := due{d.Party, d.Number, d.Ours}
+		k := due{d.Party, d.Number, d.Ours, d.Receipt}
 		if still[k] = true; told[k] {
 			continue
 		}
 		what := "content that was released to us has not arrived within the pact's limit: see 'entente status', and ask the originator's registry"
 		if d.Ours {
 			what = "a receipt is missing beyond the pact's limit: see 'entente status', and ask the recipient's registry"
+		}
+		if d.Receipt {
+			what = "our receipt was not carried within the pact's limit: see 'entente status', and carry it another way"
 		}
 		n.seams.Log.Warn(what, "partner", string(d.Party), "number", string(d.Number), "released", d.Released.Format(time.RFC3339), "due", d.By.Format(time.RFC3339))
 	}

@@ -697,3 +697,104 @@ func TestParkedByHub(t *testing.T) {
 		}
 	})
 }
+
+// TestOwed: where content came and its receipt does not go home, by hub or with the link down, who
+// owes it is alarmed too (R35): in the status, the metrics and the log, once, and after a crash; and no more when it went.
+func TestOwed(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, jp, us, disks := establishThree(t, net)
+		for _, n := range []*partyNode{us, jp, kr} {
+			n.stop()
+		}
+		alone := func(n *partyNode, l *logged) {
+			seams := inMemory(&memory.Network{})
+			seams.Log = slog.New(slog.NewTextHandler(l, nil))
+			n.resumeIn(t, disks[n], &memory.Network{}, seams)
+		}
+		log := &logged{}
+		alone(kr, &logged{})
+		alone(jp, log)
+		if _, err := kr.c.Release(t.Context(), draftThree("JP"), strings.NewReader("x")); err != nil {
+			t.Fatal(err)
+		}
+		b, err := kr.Carriage.Post.Next(t.Context(), "JP", []act.Party{"KR", "US", "JP"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jp.Carriage.Post.Receive(t.Context(), "US", b); err != nil {
+			t.Fatal(err)
+		}
+		view := func(n *partyNode, p act.Party) desk.PartnerView {
+			t.Helper()
+			for _, v := range n.status(t).Partners {
+				if v.Party == p {
+					return v
+				}
+			}
+			t.Fatalf("no partner %s", p)
+			return desk.PartnerView{}
+		}
+		const uncarried = "our receipt was not carried"
+		time.Sleep(time.Hour)
+		if v := view(jp, "KR"); v.Owed.Products != 1 || v.Owed.Overdue != 0 || log.count(uncarried) != 0 {
+			t.Errorf("before the limit: %+v", v)
+		}
+		if err := jp.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			partner, _, err := jp.Catalogue.Partner(tx, "KR")
+			if err != nil {
+				return err
+			}
+			for taken := range partner.Queued {
+				lag, err := jp.Catalogue.Lag(tx, partner, taken)
+				if err != nil {
+					return err
+				}
+				bytes := int64(0)
+				for q, err := range jp.Catalogue.Queue(tx, "KR", taken) {
+					if err != nil {
+						return err
+					}
+					e, err := tx.Entry(q.Index)
+					if err != nil {
+						return err
+					}
+					bytes += int64(len(e.Bytes))
+				}
+				if lag.Bytes != bytes || lag.Acts != partner.Queued-taken {
+					t.Errorf("from %d on %d bytes wait: %+v", taken, bytes, lag)
+				}
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			time.Sleep(200 * time.Hour)
+			v := view(jp, "KR")
+			if v.Owed.Overdue != 1 || len(v.Overdue) != 1 || !v.Overdue[0].Receipt || log.count(uncarried) != 1 || !strings.Contains(jp.metrics(t), "entente_receipts_uncarried_overdue{partner=\"KR\"} 1\n") {
+				t.Errorf("after the limit: %+v, logged %d", v, log.count(uncarried))
+			}
+			jp.stop()
+			log = &logged{}
+			alone(jp, log)
+		}
+		if v := view(kr, "JP"); v.Out.Overdue != 1 {
+			t.Errorf("its sender: %+v", v)
+		}
+		for _, n := range []*partyNode{kr, jp} {
+			n.stop()
+		}
+		for _, n := range []*partyNode{us, kr, jp} {
+			n.resume(t, disks[n], net)
+		}
+		time.Sleep(time.Hour)
+		for n, p := range map[*partyNode]act.Party{kr: "JP", jp: "KR"} {
+			if v := view(n, p); len(v.Overdue) != 0 || v.Owed != (desk.Way{}) || v.Out != (desk.Way{}) || v.Waiting != 0 || v.Bytes != 0 {
+				t.Errorf("%s: all has gone: %+v", n.Card.Party, v)
+			}
+		}
+		for _, n := range []*partyNode{kr, jp, us} {
+			n.stop()
+		}
+	})
+}

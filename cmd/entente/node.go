@@ -285,6 +285,9 @@ func tellPartner(w io.Writer, p *desk.PartnerView) {
 		if !d.Ours {
 			what = "ALARM  the content of %s was due at %s and is not here: ask the registry of %s\n"
 		}
+		if d.Receipt {
+			what = "ALARM  our receipt for %s was due at %s and has not reached %s: carry it another way, such as 'entente courier pack'\n"
+		}
 		fmt.Fprintf(w, what, d.Number, d.By.Format("2006-01-02 15:04Z"), d.Party)
 	}
 }
