@@ -130,6 +130,7 @@ func (s *session) takeBlocks(in *vault.Incoming, a catalogue.Awaited, blocks vau
 		s.w.buf, spare = spare, s.w.buf // b stays as it is until it is written
 		written = s.d.Vault.Beside(func() error { return in.Write(i, b[4:]) })
 		s.d.fetched(a.Number, int64(i)*vault.BlockSize, blocks.Size)
+		s.moves()
 	}
 	return nil
 }
@@ -239,6 +240,10 @@ func (s *session) give(ctx context.Context, w want) error {
 		if err := s.w.write(kindBlock, binary.BigEndian.AppendUint32(nil, uint32(i)), buf[:n]); err != nil {
 			return err
 		}
+		s.moves()
 	}
 	return nil
 }
+
+// moves says that content moves: what stopped it before does not stop it now.
+func (s *session) moves() { s.d.setState(s.peer.Party, func(st *State) { st.Content = "" }) }

@@ -1,6 +1,7 @@
 package carriage
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"time"
@@ -120,6 +121,9 @@ func (d *door) leave(p act.Party) {
 	defer d.mu.Unlock()
 	d.inside[p]--
 }
+
+// errHands says that a partner hands over too many acts, on a link or in parcels.
+var errHands = fmt.Errorf("a partner hands over %d acts at once and %d a minute at most: the rest is taken in when you call again", actsAtOnce, actsPerMinute)
 
 // hands reports whether a partner may hand over n more acts now.
 func (d *door) hands(p act.Party, n int, now time.Time) bool {

@@ -360,7 +360,7 @@ func (o *Post) Receive(ctx context.Context, hop act.Party, b []byte) (Kept, erro
 	k := Kept{Number: out.Number}
 	if err != nil {
 		o.Direct.Log.Warn("a parcel is refused", "number", out.Number, "by way of", string(hop), "why", err.Error())
-		if k.Refused = "it cannot be taken in"; errors.Is(err, errNotRelayed) || errors.Is(err, errHeld) {
+		if k.Refused = "it cannot be taken in"; errors.Is(err, errNotRelayed) || errors.Is(err, errHeld) || errors.Is(err, errHands) {
 			k.Refused = err.Error()
 		}
 	}

@@ -2,8 +2,9 @@ package carriage
 
 import "time"
 
-// The limits of the direct link. A partner that goes over one is told which by
-// a bye of kind "limit"; a caller that has not shown a known key is turned away
+// The limits of the direct link. A partner that goes over one of its
+// acts or connections is told which by a bye of kind "limit", and one whose parcel does by the refusal of that; a
+// frame out of bounds ends its connection. A caller that has not shown a known key is turned away
 // without a word. Nothing here depends on a length that a peer claims: room is
 // made as bytes arrive.
 const (

@@ -539,6 +539,10 @@ func (o *Post) takeIn(ctx context.Context, c *correspondence, p *opened, channel
 	if len(p.delivery.Checkpoint) == 0 {
 		return nil // it brings no acts
 	}
+	if !o.Direct.door.hands(p.From, len(p.delivery.Acts), o.Direct.Now()) {
+		c.state.Trouble = fmt.Sprintf("%s: %v", p.From, errHands)
+		return fmt.Errorf("%w: %w", ErrParcel, errHands)
+	}
 	p.delivery.Channel = channel
 	err := o.Direct.Intake.TakeIn(ctx, p.delivery)
 	var con *ledger.Contradiction

@@ -12,6 +12,7 @@ import (
 
 	"entente/act"
 	"entente/catalogue"
+	"entente/intake"
 	"entente/internal/memory"
 	"entente/ledger"
 	"entente/vault"
@@ -56,6 +57,21 @@ func TestCheckNext(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestHandsByParcel: acts in parcels count as those on a link do, and the officer reads it.
+func TestHandsByParcel(t *testing.T) {
+	o := post(t)
+	now := time.Now()
+	o.Direct.Now = func() time.Time { return now }
+	for o.Direct.door.hands("KR", maxBatch, now) {
+		continue
+	}
+	c, p := &correspondence{}, &opened{Statement: Statement{From: "KR"}}
+	p.delivery = intake.Delivery{Checkpoint: []byte("x"), Acts: make([]intake.Conveyed, maxBatch)}
+	if err := o.takeIn(t.Context(), c, p, "hub"); !errors.Is(err, errHands) || !strings.Contains(c.state.Trouble, "60000 a minute") {
+		t.Errorf("%v, and the officer reads %q", err, c.state.Trouble)
 	}
 }
 

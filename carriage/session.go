@@ -23,8 +23,7 @@ type hello struct {
 	Lane    lane      `json:"lane"`
 	Card    act.Card  `json:"card"`
 	At      time.Time `json:"at"`
-	Seen    seen      `json:"seen"`           // your ledger as I last saw it
-	Code    string    `json:"code,omitempty"` // lane introduce: nothing secret, the code of the caller's card
+	Seen    seen      `json:"seen"` // your ledger as I last saw it
 }
 
 type seen struct {
@@ -206,7 +205,7 @@ func (s *session) both(ctx context.Context, send, receive func(context.Context) 
 
 // send carries each new act of ours, in order, and waits until it is taken.
 func (s *session) send(ctx context.Context) error {
-	t, err := s.answered(ctx) // where the partner's own ledger says that we go on
+	t, err := s.answered(ctx, 0) // where the partner's own ledger says that we go on
 	if err != nil {
 		return err
 	}
@@ -234,7 +233,7 @@ func (s *session) send(ctx context.Context) error {
 			}
 			continue
 		}
-		if t, err = s.answered(ctx); err != nil {
+		if t, err = s.answered(ctx, o.size); err != nil {
 			return err
 		}
 		if err := o.taken(t); err != nil {
@@ -243,11 +242,16 @@ func (s *session) send(ctx context.Context) error {
 	}
 }
 
-// answered waits for the partner's word on what it has taken in.
-func (s *session) answered(ctx context.Context) (took, error) {
+// answered waits for the partner's word on what it has taken in, for as long as the link may be
+// silent, and as what was sent may take. Pings are no answer: they break the silence, and acts would wait for ever.
+func (s *session) answered(ctx context.Context, sent int) (took, error) {
+	wait := time.NewTimer(silence + time.Duration(sent)*time.Second/minSpeed)
+	defer wait.Stop()
 	select {
 	case t := <-s.took:
 		return t, nil
+	case <-wait.C:
+		return took{}, fmt.Errorf("%s does not say what it has taken in: ask its operator", s.peer.Party)
 	case <-ctx.Done():
 		return took{}, ctx.Err()
 	}
@@ -260,6 +264,7 @@ type offering struct {
 	at    seen
 	shown time.Time // when our checkpoint was last shown
 	acts  int       // offered and not taken yet
+	size  int       // bytes of the offer
 	away  bool      // acts went another way since
 }
 
@@ -291,7 +296,10 @@ func (o *offering) offer(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	o.shown, o.acts = d.Now(), len(del.Acts)
+	o.shown, o.acts, o.size = d.Now(), len(del.Acts), 0
+	for _, p := range parts {
+		o.size += len(p)
+	}
 	point.At("after an offer")
 	return true, nil
 }
@@ -386,7 +394,7 @@ func (s *session) hear(ctx context.Context, k kind, b []byte) error {
 
 func (s *session) takeIn(ctx context.Context, del intake.Delivery) error {
 	if !s.d.door.hands(s.peer.Party, len(del.Acts), s.d.Now()) {
-		return s.over(fmt.Sprintf("a partner hands over %d acts at once and %d a minute at most: the rest is taken in when you call again", actsAtOnce, actsPerMinute))
+		return s.over(errHands.Error())
 	}
 	if err := s.d.Take(ctx, del); err != nil {
 		var c *ledger.Contradiction

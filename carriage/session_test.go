@@ -5,6 +5,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"entente/act"
 )
@@ -33,7 +35,7 @@ func TestHear(t *testing.T) {
 			t.Errorf("kind %d, %.40s: %v, want %q", c.kind, c.text, err, c.want)
 		}
 	}
-	if got, err := s.answered(t.Context()); err != nil || got.Next != 7 {
+	if got, err := s.answered(t.Context(), 0); err != nil || got.Next != 7 {
 		t.Errorf("answered %d, %v", got.Next, err)
 	}
 }
@@ -51,7 +53,25 @@ func TestTaken(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := o.s.answered(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := o.s.answered(ctx, 0); !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting for an answer after the end: %v", err)
 	}
+}
+
+// TestNotAnswered: a partner that pings and answers nothing is not waited for beyond the silence of
+// a link, and what its line needs for what was sent; the officer is told.
+func TestNotAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &session{d: &Direct{}, peer: act.Card{Party: "JP"}, took: make(chan took, 1)}
+		for sent, want := range map[int]time.Duration{0: silence, minSpeed: silence + time.Second, batchBytes: silence + batchBytes/minSpeed*time.Second} {
+			begun := time.Now()
+			if err := s.hear(t.Context(), kindPing, nil); err != nil {
+				t.Fatal(err)
+			}
+			_, err := s.answered(t.Context(), sent)
+			if got := time.Since(begun); got != want || err == nil || !strings.Contains(err.Error(), "JP does not say what it has taken in") {
+				t.Errorf("%d bytes are waited for %v: %v", sent, got, err)
+			}
+		}
+	})
 }

@@ -608,9 +608,15 @@ func TestStandingLapsed(t *testing.T) {
 		if p := kr.status(t).Partners[0]; !strings.Contains(p.Reason, "lapsed") || !strings.Contains(p.Reason, "entente accredit") {
 			t.Errorf("the officer reads %q", p.Reason)
 		}
+		if c := kr.Carriage.States()["JP"].Content; !strings.Contains(c, "lapsed") {
+			t.Errorf("the link says %q", c)
+		}
 		accredit("electronic", "군사II급비밀", time.Hour)
 		for _, n := range high {
 			kr.receipted(t, n)
+		}
+		if c := kr.Carriage.States()["JP"].Content; c != "" {
+			t.Errorf("content moves, and the link still says %q", c)
 		}
 		kr.stop()
 		jp.stop()
