@@ -31,7 +31,6 @@ import (
 	"entente/intake"
 	"entente/internal/point"
 	"entente/ledger"
-	"entente/party"
 	"entente/vault"
 )
 
@@ -59,7 +58,7 @@ type Direct struct {
 	states    map[act.Party]State
 	progress  map[act.Number]Progress
 	failures  map[act.Number]int // how often the content of a product could not be fetched
-	presented []act.Card         // cards of strangers, newest last
+	presented []shown            // cards of strangers, newest last
 	door      door
 }
 
@@ -122,19 +121,6 @@ func (d *Direct) Turned() map[string]uint64 {
 	d.door.mu.Lock()
 	defer d.door.mu.Unlock()
 	return maps.Clone(d.door.turned)
-}
-
-// Presented returns the card whose code an officer heard, among those that
-// strangers showed.
-func (d *Direct) Presented(code string) (act.Card, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, c := range slices.Backward(d.presented) {
-		if party.SameCode(party.Code(c), code) {
-			return c, true
-		}
-	}
-	return act.Card{}, false
 }
 
 func (d *Direct) setState(p act.Party, f func(*State)) {
@@ -260,13 +246,13 @@ func (d *Direct) answer(ctx context.Context, c net.Conn, greeted func()) error {
 		return err
 	}
 	if theirs.Lane == laneIntroduce {
-		d.present(theirs.Card)
+		d.present(theirs.Card, hostOf(c))
 		return w.writeJSON(kindHello, hello{Version: 1, Lane: laneIntroduce, Card: d.Own, At: d.Now()})
 	}
 	s := &session{d: d, w: w, lane: theirs.Lane, theirs: theirs, took: make(chan took, 1), kept: make(chan Kept, 1), done: make(chan struct{})}
 	if s.peer, err = d.pinned(ctx, theirs.Card.Party, peerKey(t)); err != nil {
 		s.part("refused", "no pact is known with this key: compare codes first")
-		d.present(theirs.Card)
+		d.present(theirs.Card, hostOf(c))
 		return err
 	}
 	greeted()
@@ -288,17 +274,6 @@ func (d *Direct) answer(ctx context.Context, c net.Conn, greeted func()) error {
 func (s *session) over(limit string) error {
 	s.part("limit", limit)
 	return fmt.Errorf("%s went over a limit: %s", s.peer.Party, limit)
-}
-
-// present remembers a stranger's card, so that an officer can compare its code.
-func (d *Direct) present(c act.Card) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.presented = slices.DeleteFunc(d.presented, func(o act.Card) bool { return o.Link == c.Link })
-	d.presented = append(d.presented, c)
-	if n := len(d.presented); n > maxPresented {
-		d.presented = slices.Delete(d.presented, 0, n-maxPresented)
-	}
 }
 
 // pinned returns the card of the partner p, whose link key must be this.

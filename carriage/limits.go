@@ -65,8 +65,12 @@ const (
 	// and a proof of at most 63 hashes each. What is no act (1, null, {}) takes the room of one when
 	// it is read, and a frame of such would grow to fifty times its size.
 	maxValues = (maxBatch + maxBases + 2) * 70
-	// maxPresented bounds the cards of unknown callers that are remembered, for an officer to compare.
-	maxPresented = 16
+	// maxPresented bounds the cards of unknown callers that are remembered for an officer to compare, of
+	// 64 KiB at most each, maxPresentedFrom those of one host, and presentedFor how long: two officers
+	// who telephone need minutes.
+	maxPresented     = 256
+	maxPresentedFrom = 64
+	presentedFor     = time.Hour
 
 	// claimLimit is how long a block waits for an object that comes by another road at this moment.
 	claimLimit = 100 * time.Millisecond

@@ -15,6 +15,7 @@ import (
 
 	"entente/act"
 	"entente/intake"
+	"entente/party"
 )
 
 // allocated measures what f takes from memory.
@@ -319,5 +320,57 @@ func TestPaced(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestPresented: who introduces itself is remembered for an hour, however many strangers with
+// fresh keys call before and after it from elsewhere; what is turned away is counted.
+func TestPresented(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	d := &Direct{Now: func() time.Time { return now }}
+	cards := 0
+	stranger := func() act.Card {
+		cards++
+		c := act.Card{Party: "JP", Name: act.Names{EN: "JP"}, Period: 1}
+		binary.BigEndian.PutUint64(c.Link[:], uint64(cards))
+		return c
+	}
+	flood := func(hosts, each int) {
+		for i := range hosts {
+			for range each {
+				d.present(stranger(), fmt.Sprintf("flood %d", i))
+			}
+		}
+	}
+	known := func(c act.Card) bool {
+		got, ok := d.Presented(party.Code(c))
+		return ok && got.Link == c.Link
+	}
+	flood(20, 1000)
+	c := stranger()
+	d.present(c, "seoul")
+	flood(20, 1000)
+	if !known(c) {
+		t.Error("a flood from elsewhere crowds out an introduction")
+	}
+	if n := len(d.presented); n != maxPresented {
+		t.Errorf("%d cards are remembered", n)
+	}
+	if d.Turned()["introductions of a host"] == 0 {
+		t.Error("what was turned away is not counted")
+	}
+	d.presented = nil
+	flood(1, 1000)
+	if n := len(d.presented); n != maxPresentedFrom {
+		t.Errorf("%d cards of one host are remembered", n)
+	}
+	d.present(c, "seoul")
+	d.present(c, "seoul")
+	if n := len(d.presented); n != maxPresentedFrom+1 || !known(c) {
+		t.Errorf("%d cards are remembered", n)
+	}
+	now = now.Add(presentedFor)
+	if d.present(stranger(), "tokyo"); known(c) || len(d.presented) != 1 {
+		t.Errorf("%d cards are remembered after their time", len(d.presented))
 	}
 }
