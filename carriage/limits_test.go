@@ -15,6 +15,7 @@ import (
 
 	"entente/act"
 	"entente/intake"
+	"entente/ledger"
 	"entente/party"
 )
 
@@ -372,5 +373,40 @@ func TestPresented(t *testing.T) {
 	now = now.Add(presentedFor)
 	if d.present(stranger(), "tokyo"); known(c) || len(d.presented) != 1 {
 		t.Errorf("%d cards are remembered after their time", len(d.presented))
+	}
+}
+
+// TestHeld: a hub holds so many parcels, and bytes, for one recipient of one who hands them over, and
+// no more; another's place is its own.
+func TestHeld(t *testing.T) {
+	for name, full := range map[string]load{"parcels": {Count: maxHeld - 1}, "bytes": {Bytes: maxHeldBytes - minClass}} {
+		o := post(t)
+		h := held{From: "KR", Hop: "KR", Size: minClass, At: act.MomentOf(time.Unix(1e9, 0))}
+		if err := o.Direct.Ledger.Update(t.Context(), func(tx *ledger.Tx) error { return ledger.Save(tx, tableLoad, h.load("US"), full) }); err != nil {
+			t.Fatal(err)
+		}
+		for i, want := range []error{nil, errHeld, errHeld} {
+			if err := o.enterHeld(t.Context(), "US", fmt.Sprintf("KR/%d", i), h, nil); !errors.Is(err, want) {
+				t.Errorf("%s: parcel %d: %v, want %v", name, i, err, want)
+			}
+		}
+		h.Hop = "AU"
+		if err := o.enterHeld(t.Context(), "US", "AU/1", h, nil); err != nil {
+			t.Errorf("%s: another's place is taken: %v", name, err)
+		}
+	}
+}
+
+// TestGreetings: callers who have not shown a known key are bounded whatever their number of hosts.
+func TestGreetings(t *testing.T) {
+	var d door
+	now := time.Unix(1e9, 0)
+	for i := range maxGreeting {
+		if _, ok := d.greet(fmt.Sprint(i), now); !ok {
+			t.Fatalf("caller %d is turned away within the limit", i)
+		}
+	}
+	if _, ok := d.greet("one more", now); ok || d.turned["greetings"] != 1 {
+		t.Errorf("one more is let in: %v", d.turned)
 	}
 }

@@ -20,8 +20,8 @@ const (
 // has not receipted, one of the partner's whose content has not arrived, or one whose receipt of ours was not carried.
 type Due struct {
 	Number   act.Number `json:"number"`
-	Party    act.Party  `json:"party"`               // the partner
-	Ours     bool       `json:"ours"`                // released by us
+	Party    act.Party  `json:"party"`             // the partner
+	Ours     bool       `json:"ours"`              // released by us
 	Receipt  bool       `json:"receipt,omitempty"` // of the partner's and here; our receipt has not been carried
 	Released act.Moment `json:"released"`
 	By       act.Moment `json:"by"` // when the pact wants the receipt; zero: it wants none at this level
