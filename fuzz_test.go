@@ -75,6 +75,7 @@ var readers = map[string]string{
 	"catalogue.Catalogue.Awaited":     own,
 	"catalogue.Catalogue.Queue":       own,
 	"catalogue.Catalogue.given":       own,
+	"catalogue.Catalogue.queue":       own,
 	"catalogue.Catalogue.waited":      own,
 	"catalogue.counts":                own,
 	"catalogue.parse":                 own,
