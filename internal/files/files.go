@@ -177,7 +177,7 @@ type staged struct {
 // window is how much is written before it is sent to the disk: the sync of Keep has
 // little to wait for, and a commit of the ledger waits behind one window at most,
 // however many objects come in.
-const window = 4 << 20
+const window = 1 << 20
 
 func (g *staged) Write(p []byte) (int, error) {
 	if room, err := durable.Room(g.s.root.Name()); err != nil || room < reserve+int64(len(p)) {
