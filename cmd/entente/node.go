@@ -154,6 +154,9 @@ func (c *serveCmd) Run(a *app) error {
 }
 
 func (c *serveCmd) serve(a *app, n *node.Node) error {
+	if on := swapRisk(); len(on) > 0 {
+		fmt.Fprintf(a.errs, "entente: what is open here could reach a disk by way of swap (%s): 'entente doctor' says what to do\n", strings.Join(on, ", "))
+	}
 	var partners net.Listener
 	if c.Listen != "" {
 		l, err := net.Listen("tcp", c.Listen)
@@ -394,6 +397,20 @@ func swaps(table string) (on []string) {
 	return on
 }
 
+// swapRisk lists where the kernel may put what this process holds in memory. A service
+// whose control group has no swap is safe from it (systemd: MemorySwapMax=0).
+func swapRisk() []string {
+	table, _ := os.ReadFile("/proc/swaps")
+	group, _ := os.ReadFile("/proc/self/cgroup")
+	if _, name, ok := strings.Cut(string(group), "0::"); ok {
+		name, _, _ = strings.Cut(name, "\n")
+		if most, err := os.ReadFile(filepath.Join("/sys/fs/cgroup", name, "memory.swap.max")); err == nil && strings.TrimSpace(string(most)) == "0" {
+			return nil
+		}
+	}
+	return swaps(string(table))
+}
+
 // Run looks for trouble and says what to do about it.
 func (doctorCmd) Run(a *app) error {
 	type finding struct {
@@ -413,9 +430,8 @@ func (doctorCmd) Run(a *app) error {
 	if err == nil {
 		add("nobody else can read it", st.Mode().Perm()&0o077 == 0, "chmod 700 "+a.Dir)
 	}
-	table, _ := os.ReadFile("/proc/swaps")
-	on := swaps(string(table))
-	add("no swap that could hold content", len(on) == 0, "make sure that this is encrypted, or turn it off with 'swapoff -a': "+strings.Join(on, ", "))
+	on := swapRisk()
+	add("no swap that could hold content", len(on) == 0, "make sure that this is encrypted, turn it off with 'swapoff -a', or run the service with MemorySwapMax=0: "+strings.Join(on, ", "))
 	core, _ := os.ReadFile("/proc/sys/kernel/core_pattern")
 	add("no core dumps that could hold content", !coreAllowed(string(core)), "allow the node's limit of one byte: remove the hard limit of 0 for cores")
 	room, err := durable.Room(a.Dir)
