@@ -81,7 +81,7 @@ const another = "the text holds more than one document: it is one, without a lin
 // out, entry by entry, so that the rest is checked too.
 func (r *reader) syntax(text string) {
 	root, err := decode(text, 0)
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || err == nil && root.Kind == yaml.ScalarNode && root.Value == "" { // what has no content has no place
 		r.problems = append(r.problems, Problem{1, 1, "the text is empty"})
 		return
 	}

@@ -321,7 +321,7 @@ func zone(s string) *time.Location {
 		return time.UTC
 	}
 	t, err := time.Parse("-07:00", s)
-	if err != nil {
+	if err != nil || t.Format("-07:00") != s { // +09:60 is no offset
 		return nil
 	}
 	_, off := t.Zone()

@@ -36,6 +36,9 @@ func (s *sentences) tell(e ast.Expr) {
 func (s *sentences) read(e ast.Expr) []string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return []string{"%s"} // no words
+		}
 		w, err := strconv.Unquote(e.Value)
 		if err != nil {
 			s.t.Fatal(err)
