@@ -235,7 +235,7 @@ func (o *Office) rule(tx *ledger.Tx, from act.Party, channel string, a act.Act, 
 	}
 	switch b := a.Body.(type) {
 	case act.Release:
-		r, err := o.accept(tx, from, channel, a, b, isNew)
+		r, err := o.accept(tx, from, channel, a, b, isNew, o.Now())
 		if err != nil {
 			return nil, err
 		}
@@ -306,9 +306,9 @@ func late(p *pact.Pact, l pact.Life, k act.Kind, now time.Time) act.Reason {
 // isNew is in place of the entry of a release that is not entered yet.
 const isNew = -1
 
-// accept rules on a release, which is entered at index. Approvals may be supposed.
-func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, supposed ...product.Consent) (ruling.Ruling, error) {
-	r, _, err := o.consider(tx, from, channel, a, b, index, o.Now(), supposed...)
+// accept rules on a release, which is entered at index and came at a moment. Approvals may be supposed.
+func (o *Office) accept(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, came time.Time, supposed ...product.Consent) (ruling.Ruling, error) {
+	r, _, err := o.consider(tx, from, channel, a, b, index, came, o.Now(), supposed...)
 	return r, err
 }
 
@@ -320,11 +320,11 @@ func (o *Office) Explain(tx *ledger.Tx, channel string, a act.Act, index int64, 
 			return ruling.Ruling{Because: void}, catalogue.Basis{Pact: a.Pact, Officer: a.By, Partners: []act.Party{a.From}}, err
 		}
 	}
-	return o.consider(tx, a.From, channel, a, a.Body.(act.Release), index, now)
+	return o.consider(tx, a.From, channel, a, a.Body.(act.Release), index, now, now)
 }
 
 // consider gathers the facts in tx and rules.
-func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, at time.Time, supposed ...product.Consent) (r ruling.Ruling, on catalogue.Basis, err error) {
+func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.Act, b act.Release, index int64, came, at time.Time, supposed ...product.Consent) (r ruling.Ruling, on catalogue.Basis, err error) {
 	// The terms are those that the release names: both sides rule on the same text.
 	p, row, ok, err := o.Catalogue.PactUnder(tx, a.Pact, b.Text)
 	if err != nil {
@@ -343,7 +343,7 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 		p = nil
 	}
 	judged := a.At.Time
-	if ok && ruling.Late(p, judged, at) {
+	if ok && ruling.Late(p, judged, came) {
 		judged = at
 	}
 	if _, now, _, err := o.Catalogue.Pact(tx, a.Pact, judged); err != nil {
@@ -383,7 +383,7 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 	}
 	f := ruling.AcceptFacts{
 		Pact: p, Life: row.Life, Own: o.Own, From: from, Act: a, Manifest: b.Manifest, Sources: sources, Consents: append(consents, supposed...), Accredited: accredited,
-		Channel: channel, Now: at, Blocked: blocked, NumberUsed: had && known.From != "" && known.Entry != index,
+		Channel: channel, Came: came, Now: at, Blocked: blocked, NumberUsed: had && known.From != "" && known.Entry != index,
 	}
 	r = ruling.Accept(&f)
 	if !r.Allowed {

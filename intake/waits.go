@@ -45,7 +45,7 @@ func (o *Office) missing(tx *ledger.Tx, from act.Party, channel string, a act.Ac
 				Number: m.Number, Deed: "pass-on", Recipient: to, Purpose: m.Purpose, Until: act.MomentOf(a.At.Add(time.Second)), Uses: 1}})
 		}
 	}
-	if r, err := o.accept(tx, from, channel, a, b, isNew, supposed...); err != nil || !r.Allowed {
+	if r, err := o.accept(tx, from, channel, a, b, isNew, o.Now(), supposed...); err != nil || !r.Allowed {
 		return nil, err
 	}
 	all, err := o.Catalogue.Waits(tx)
@@ -96,7 +96,7 @@ func (o *Office) decide(tx *ledger.Tx, w *catalogue.Waits) error {
 		return err
 	}
 	b := e.Act.Body.(act.Release)
-	r, err := o.accept(tx, w.From, w.Channel, e.Act, b, e.Index)
+	r, err := o.accept(tx, w.From, w.Channel, e.Act, b, e.Index, w.At.Time)
 	if err != nil {
 		return err
 	}

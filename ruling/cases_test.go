@@ -713,6 +713,7 @@ func (w *world) accept(x *text, l pact.Life) *ruling.AcceptFacts {
 	f.Act = act.Act{From: f.From, To: often(w, m.Recipients, append([]act.Party{"ZZ"}, m.Recipients...)), By: often(w, "kim@"+string(m.Originator), ""), Pact: often(w, x.p.ID, "another"), At: w.from(w.now())}
 	due := f.Act.At.Add(x.p.Receipt.Within)
 	f.Now = often(w, f.Act.At.Add(time.Duration(w.IntN(1000))*time.Minute), f.Act.At.Add(-24*time.Hour), f.Act.At.Add(-24*time.Hour-time.Millisecond), due, due.Add(time.Millisecond), w.now(), w.now())
+	f.Came = often(w, f.Now, due, due.Add(time.Millisecond))
 	for _, s := range m.Lineage {
 		if w.IntN(2) == 0 {
 			source := w.manifest(x)

@@ -28,6 +28,9 @@ func TestAcceptedAsMade(t *testing.T) {
 		"come when its receipt was overdue, after the end": {func(f *ruling.AcceptFacts) {
 			f.Act.At, f.Now = act.MomentOf(end.Add(-time.Hour)), end.Add(71*time.Hour+time.Millisecond)
 		}, false},
+		"come in time, and ruled on after it waited": {func(f *ruling.AcceptFacts) {
+			f.Act.At, f.Came, f.Now = act.MomentOf(end.Add(-time.Hour)), end.Add(time.Hour), end.AddDate(0, 1, 0)
+		}, true},
 		"come when its receipt was overdue, before the end": {func(f *ruling.AcceptFacts) { f.Now = now.AddDate(0, 1, 0) }, true},
 		"made from a product of an origin that it names": {func(f *ruling.AcceptFacts) {
 			f.Manifest.Lineage = []act.Lineage{{Of: "KR-2016-7Q4K-M2XT", How: "excerpt"}}
@@ -49,7 +52,9 @@ func TestAcceptedAsMade(t *testing.T) {
 	} {
 		f := ruling.AcceptFacts{Pact: p, Life: l, Own: "JP", From: "KR", Manifest: manifest(), Channel: "electronic", Now: now,
 			Act: act.Act{From: "KR", To: []act.Party{"JP"}, By: "officer@KR", Pact: "kr-jp-2016", At: act.MomentOf(now)}}
-		x.change(&f)
+		if x.change(&f); f.Came.IsZero() {
+			f.Came = f.Now
+		}
 		if r := ruling.Accept(&f); r.Allowed != x.ok {
 			t.Errorf("%s: %s", what, r)
 		}

@@ -65,6 +65,9 @@ func TestShippedPacts(t *testing.T) {
 		// TLP: no clearance; who may have it follows the label.
 		{"cert-community", "CERT-A", "CERT-B", "TLP:RED", "electronic", "release", nil, ""},
 		{"cert-community", "CERT-A", "CERT-B", "TLP:RED", "", "pass-on", func(f *ruling.DoFacts) { f.Recipient, f.Standing = "ZZ", "organisation" }, "Article 3"},
+		{"cert-community", "CERT-A", "CERT-B", "TLP:CLEAR", "", "pass-on", func(f *ruling.DoFacts) {
+			f.Recipient, f.Standing, f.Manifest.Origins = "ZZ", "public", []act.Party{"CERT-A", "US"} // who is no party gave it no mark
+		}, "Article 3"},
 		{"cert-community", "CERT-A", "CERT-B", "TLP:AMBER", "", "pass-on", func(f *ruling.DoFacts) { f.Recipient, f.Standing = "ZZ", "clients" }, ""},
 		{"cert-community", "CERT-A", "CERT-B", "TLP:AMBER+STRICT", "", "pass-on", func(f *ruling.DoFacts) { f.Recipient, f.Standing = "ZZ", "clients" }, "Article 3"},
 		{"cert-community", "CERT-A", "CERT-B", "TLP:GREEN", "", "pass-on", func(f *ruling.DoFacts) { f.Recipient, f.Standing = "ZZ", "public" }, "Article 3"},

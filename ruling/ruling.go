@@ -592,6 +592,7 @@ type AcceptFacts struct {
 	Accredited []product.Accreditation // of our own system
 	Channel    string
 	Hub        Hub
+	Came       time.Time // when it came: before now where it waited
 	Now        time.Time
 	Blocked    string
 	NumberUsed bool
@@ -637,7 +638,7 @@ func Accept(f *AcceptFacts) Ruling {
 		g.named(m, origins, l.Of)
 	}
 	// But its date proves nothing once its receipt is overdue: what it rests on must then hold still.
-	if moved.now, moved.late = f.Now, true; g.failed == nil && Late(f.Pact, made, f.Now) {
+	if moved.now, moved.late = f.Now, true; g.failed == nil && Late(f.Pact, made, f.Came) {
 		g.inForce(moved)
 		g.consented(moved)
 	}
@@ -890,13 +891,15 @@ func (g *gates) passesOn(f *DoFacts) {
 	if f.Recipient == "" || slices.Contains(m.Recipients, f.Recipient) || slices.Contains(m.Origins, f.Recipient) {
 		g.shut(pact.ThirdParty, "name a third party", "the recipient has it already, or none is named")
 	}
+	audience := false
 	if f.Pact.Third.Release == "audience" {
 		rank, _ := f.Pact.Table.Rank(f.Custody.Mark(m))
-		if f.Standing != "recipients" && pact.Reaches(f.Pact.Third.Audience[rank], f.Standing) {
-			return
-		}
+		audience = f.Standing != "recipients" && pact.Reaches(f.Pact.Third.Audience[rank], f.Standing)
 	}
 	for _, o := range m.Origins {
+		if audience && f.Pact.Has(o) {
+			continue // its mark is its word; who is no party gave none
+		}
 		if o != f.Own && !approvedFor(f.Consents, o, "pass-on", f.Recipient, f.Purpose, f.Now, m) {
 			g.shut(pact.ThirdParty, "ask "+string(o)+" for an approval that names product, recipient, purpose and expiry", "the written approval of ", string(o), " is missing, used up, expired or withdrawn")
 		}

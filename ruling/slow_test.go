@@ -740,7 +740,7 @@ func (s *slow) accept(f *ruling.AcceptFacts) *verdict {
 		}
 		v.must("third-party", within(holds, m.Origins), "name every origin")
 	}
-	overdue := f.Now.Sub(made) > time.Duration(s.number("receipts.hours"))*time.Hour
+	overdue := f.Came.Sub(made) > time.Duration(s.number("receipts.hours"))*time.Hour
 	if overdue && len(v.refused) == 0 {
 		v.alive(f.Now)
 		v.passedOn(m, f.Consents, f.Now)
@@ -809,7 +809,7 @@ func (s *slow) do(f *ruling.DoFacts) *verdict {
 		v.alive(f.Now)
 		v.must("third-party", f.Recipient != "" && !in(f.Recipient, m.Recipients) && !in(f.Recipient, m.Origins), "name a third party")
 		for _, o := range others(m.Origins, f.Own) {
-			v.must("third-party", s.reaches(rank, f.Standing) || consents.of(o, "pass-on", f.Recipient, f.Purpose, f.Now, m), "ask %s for an approval that names product, recipient, purpose and expiry", o)
+			v.must("third-party", s.reaches(rank, f.Standing) && s.party(o) || consents.of(o, "pass-on", f.Recipient, f.Purpose, f.Now, m), "ask %s for an approval that names product, recipient, purpose and expiry", o)
 		}
 		return v.ruled([]string{"third-party", "purpose", "markings", "in-force"}, nil, false, "all original marks stay", "the approval of each originator goes with it", "the recipient protects it at least equally")
 	case "copy":
