@@ -18,7 +18,7 @@ var updateLimits = flag.Bool("update-limits", false, "write docs/limits.md anew"
 // limited are the limits that stand beside what they bound, not in a limits.go.
 var limited = map[string][]string{
 	"intake": {"maxWaits", "WaitFor"},
-	"vault":  {"maxBlocks", "Inline", "BlockSize"},
+	"vault":  {"maxBlocks", "Inline", "BlockSize", "Reserve"},
 	"ledger": {"maxCheckpoint"},
 }
 

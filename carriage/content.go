@@ -73,6 +73,11 @@ func (s *session) fetchAwaited(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	if len(awaited) > 0 {
+		if err := s.d.Vault.Spare(); err != nil {
+			return 0, err // asked again on the next link
+		}
+	}
 	s.d.seldomFirst(awaited)
 	for _, a := range awaited {
 		if err := s.fetch(ctx, a); err != nil {

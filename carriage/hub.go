@@ -89,6 +89,9 @@ func (o *Post) holdFor(ctx context.Context, hop act.Party, out Outer, b []byte) 
 	if known {
 		return nil
 	}
+	if err := d.Vault.Spare(); err != nil {
+		return err
+	}
 	h := held{From: out.From(), Hop: hop, Number: out.Number, Size: int64(len(b)), At: act.MomentOf(d.Now())}
 	if len(b) > vault.Inline {
 		tree, err := d.Vault.Put(ctx, "p-"+string(hop)+"-"+out.Number, bytes.NewReader(b))
@@ -369,7 +372,7 @@ func (o *Post) Receive(ctx context.Context, hop act.Party, b []byte) (Kept, erro
 
 // ours reports whether an error is of this machine, whatever was sent to it.
 func ours(ctx context.Context, err error) bool {
-	for _, e := range []error{vault.ErrStorage, vault.ErrFull, ledger.ErrStorage, ledger.ErrFull} {
+	for _, e := range []error{vault.ErrStorage, vault.ErrFull, vault.ErrScarce, ledger.ErrStorage, ledger.ErrFull} {
 		if errors.Is(err, e) {
 			return true
 		}

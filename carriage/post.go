@@ -346,7 +346,21 @@ func (o *Post) wants(ctx context.Context, c *correspondence, p act.Party, now ti
 		}
 		return nil
 	})
+	if err == nil && len(all) > 0 && o.scarce(c) {
+		return nil, nil
+	}
 	return all, err
+}
+
+// scarce reports whether no content is asked for or taken in for want of room, which the officer is told.
+func (o *Post) scarce(c *correspondence) bool {
+	err := o.Direct.Vault.Spare()
+	if err != nil {
+		c.state.Trouble = err.Error()
+	} else if c.state.Trouble == vault.ErrScarce.Error() {
+		c.state.Trouble = ""
+	}
+	return err != nil
 }
 
 // write seals a letter into a parcel on w. Content that is not here any more,
@@ -499,6 +513,9 @@ func (o *Post) Absorb(ctx context.Context, r io.Reader, channel string) (Outer, 
 		return p.outer, err
 	}
 	return p.outer, p.content(func(g given, list *vault.Blocks, i int, block []byte) error {
+		if channel != courier && o.scarce(c) {
+			return nil // asked for again; who takes in a medium is told instead
+		}
 		return o.block(ctx, c, p.From, g, list, i, block)
 	})
 }

@@ -102,6 +102,45 @@ func TestAskedAgain(t *testing.T) {
 	}
 }
 
+// crowded is a shelf on a disk with little room.
+type crowded struct {
+	vault.Shelf
+	room int64
+}
+
+func (c *crowded) Room() (int64, error) { return c.room, nil }
+
+// TestScarce: with less room than is kept for our own work a block that came by parcel is not taken
+// in, which is our own trouble and no refusal, and the officer is told; with room again there is none.
+func TestScarce(t *testing.T) {
+	o := post(t)
+	disk := &crowded{memory.NewDisk().Vault(), vault.Reserve - 1}
+	o.Direct.Vault = vault.New(disk)
+	blocks, err := vault.New(memory.NewDisk().Vault()).Put(t.Context(), "x", bytes.NewReader([]byte("x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := o.begin(t.Context(), given{Number: "KR-2016-7Q4K-M2XJ", Vault: act.Sum(blocks.Digest())}, blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	c := &correspondence{}
+	if err := in.Write(0, []byte("x")); !errors.Is(err, vault.ErrScarce) || !ours(t.Context(), err) {
+		t.Errorf("a block on a disk that is nearly full: %v", err)
+	}
+	if !o.scarce(c) || c.state.Trouble != vault.ErrScarce.Error() {
+		t.Errorf("the officer is not told: %q", c.state.Trouble)
+	}
+	disk.room++
+	if o.scarce(c) || c.state.Trouble != "" {
+		t.Errorf("the trouble stays: %q", c.state.Trouble)
+	}
+	if err := in.Write(0, []byte("x")); err != nil {
+		t.Errorf("with room: %v", err)
+	}
+}
+
 // TestLetGo: content that parcels began comes on by the line, which does not wait
 // for a parcel that may never come; and what had arrived stays.
 func TestLetGo(t *testing.T) {

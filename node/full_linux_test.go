@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+	"time"
 
 	"entente/internal/durable"
 	"entente/ledger"
@@ -16,11 +18,11 @@ import (
 	"entente/vault"
 )
 
-// TestFull: a disk that fills stops taking in first, then opening, which is
-// entered, and never reading; the node lives, and does all of it again when there
-// is room.
+// TestFull: a disk that fills stops taking in what partners send first, then our own, then opening,
+// which is entered, and never reading; the node lives, and does all of it again
+// when there is room.
 func TestFull(t *testing.T) {
-	dir, inside := ledgertest.SmallDisk(t, "160m")
+	dir, inside := ledgertest.SmallDisk(t, "240m")
 	if !inside {
 		return
 	}
@@ -42,8 +44,9 @@ func TestFull(t *testing.T) {
 	if err := read(); err != nil || len(in) != 1 {
 		t.Fatal(err)
 	}
+	first := in[0].Manifest.Number
 	open := func() error {
-		o, err := jp.Reading.Open(t.Context(), in[0].Manifest.Number, "analyst", "")
+		o, err := jp.Reading.Open(t.Context(), first, "analyst", "")
 		if err != nil {
 			return err
 		}
@@ -64,6 +67,16 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	leave(100 << 20)
+	slip, err := kr.Release.Release(t.Context(), draft("군사II급비밀"), bytes.NewReader(make([]byte, 3<<20)))
+	if err != nil {
+		t.Fatalf("our own release with what is left for it: %v", err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); !strings.Contains(jp.status(t).Partners[0].Reason, vault.ErrScarce.Error()); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the officer is not told why content waits: %+v", jp.status(t).Partners[0])
+		}
+	}
 	leave(40 << 20)
 	if err := release(); !errors.Is(err, vault.ErrFull) {
 		t.Errorf("released on a nearly full disk: %v", err)
@@ -79,7 +92,8 @@ func TestFull(t *testing.T) {
 		t.Errorf("what is kept is not read: %v", err)
 	}
 	ledgertest.Resize(t, dir, "400m")
-	if err := errors.Join(release(), open(), read()); err != nil || len(in) != 2 {
-		t.Errorf("with room again: %v", err)
+	if err := errors.Join(release(), open(), read()); err != nil || len(in) != 3 {
+		t.Errorf("with room again: %d products, %v", len(in), err)
 	}
+	kr.receipted(t, slip.Number)
 }

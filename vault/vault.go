@@ -12,6 +12,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha512"
 	"encoding/binary"
@@ -39,6 +40,10 @@ const (
 	Table  = "vault/inline" // objects that stand in the ledger's rows: digest → bytes
 	Leaves = "vault/leaves" // objects of ours that stand on the shelf: digest → [Blocks], so that nobody reads all to list them
 )
+
+// Reserve is the room on the disk that what partners send leaves free: twice what the shelf itself keeps for the
+// ledger, so that whoever fills the disk with what a pact lets it release does not stop our own releases.
+const Reserve = 128 << 20
 
 // maxBlocks bounds an object to 64 GiB: its list of digests stays at 3 MB.
 const maxBlocks = 65536
@@ -143,6 +148,8 @@ type Shelf interface {
 	Remove(ctx context.Context, d Digest) error
 	// List names the kept objects.
 	List(ctx context.Context) iter.Seq2[Digest, error]
+	// Room returns how many bytes the disk still has room for.
+	Room() (int64, error)
 	// Begun names the staged objects that were not kept or discarded.
 	Begun(ctx context.Context) ([]string, error)
 }
@@ -174,6 +181,8 @@ type File interface {
 var (
 	// ErrFull says that the disk has no room: nothing was kept, and the vault goes on.
 	ErrFull = errors.New("the disk is full: free some space and try again; nothing of it was kept")
+	// ErrScarce says that the room which is left is kept for our own work: nothing of a partner's is taken in.
+	ErrScarce = fmt.Errorf("the disk has less than %d MiB left, which are kept for our own work: free some space, and what partners sent is fetched then", Reserve>>20)
 	// ErrStorage says that a write or a sync failed, so that what is on the disk is
 	// not known any more. It is never retried in place: the node stops.
 	ErrStorage = errors.New("the disk failed: check it, then start the node again; what was acknowledged is kept")
@@ -212,6 +221,14 @@ func (v *Vault) alone(f func() error) error {
 	v.busy <- struct{}{}
 	defer func() { <-v.busy }()
 	return f()
+}
+
+// Spare returns [ErrScarce] when there is no room for what partners send.
+func (v *Vault) Spare() error {
+	if room, err := v.shelf.Room(); err != nil || room < Reserve {
+		return cmp.Or(err, ErrScarce)
+	}
+	return nil
 }
 
 // Beside runs f beside the caller. The channel tells how it ended.
@@ -572,6 +589,9 @@ func (in *Incoming) Write(i int, block []byte) error {
 	return in.v.alone(func() error {
 		if i != in.next || !in.b.Check(i, block) {
 			return fmt.Errorf("block %d: %w", i, ErrDamaged)
+		}
+		if err := in.v.Spare(); err != nil {
+			return err
 		}
 		if _, err := in.s.Write(block); err != nil {
 			return fmt.Errorf("staging block %d: %w", i, err)

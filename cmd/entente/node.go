@@ -435,7 +435,7 @@ func (doctorCmd) Run(a *app) error {
 	core, _ := os.ReadFile("/proc/sys/kernel/core_pattern")
 	add("no core dumps that could hold content", !coreAllowed(string(core)), "allow the node's limit of one byte: remove the hard limit of 0 for cores")
 	room, err := durable.Room(a.Dir)
-	add("the disk has room", err != nil || room >= enough, fmt.Sprintf("free some space: %d MiB are left; under 64 no large product is taken in, under 16 nothing is entered", room>>20))
+	add("the disk has room", err != nil || room >= enough, fmt.Sprintf("free some space: %d MiB are left; under 128 nothing that partners send is taken in, under 64 no large product of ours, under 16 nothing is entered", room>>20))
 	missing := "this program does not find itself"
 	if c, err := decoder(); err == nil {
 		missing = c.Missing(a.ctx)

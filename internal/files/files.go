@@ -142,6 +142,9 @@ func (s *Shelf) List(ctx context.Context) iter.Seq2[vault.Digest, error] {
 	}
 }
 
+// Room implements vault.Shelf.
+func (s *Shelf) Room() (int64, error) { return durable.Room(s.root.Name()) }
+
 // Begun implements vault.Shelf.
 func (s *Shelf) Begun(_ context.Context) (names []string, err error) {
 	all, err := fs.ReadDir(s.root.FS(), "staged")
@@ -180,7 +183,7 @@ type staged struct {
 const window = 1 << 20
 
 func (g *staged) Write(p []byte) (int, error) {
-	if room, err := durable.Room(g.s.root.Name()); err != nil || room < reserve+int64(len(p)) {
+	if room, err := g.s.Room(); err != nil || room < reserve+int64(len(p)) {
 		return 0, cmp.Or(err, vault.ErrFull)
 	}
 	n, err := g.f.WriteAt(p, g.size)

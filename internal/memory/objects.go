@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"maps"
+	"math"
 	"os"
 	"slices"
 
@@ -87,6 +88,9 @@ func (s *vaultShelf) List(ctx context.Context) iter.Seq2[vault.Digest, error] {
 		}
 	}
 }
+
+// Room implements vault.Shelf: there is always some.
+func (s *vaultShelf) Room() (int64, error) { return math.MaxInt64, nil }
 
 // Begun implements vault.Shelf.
 func (s *vaultShelf) Begun(_ context.Context) (names []string, err error) {
