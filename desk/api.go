@@ -367,7 +367,7 @@ func (s *Server) Status(r *http.Request) (v StatusView, err error) {
 			return err
 		}
 		for _, p := range partners {
-			one, err := s.partnerView(tx, p, links[p.Card.Party], letters[p.Card.Party])
+			one, err := s.partnerView(tx, p, links[p.Card.Party], links[p.Via], letters[p.Card.Party])
 			if err != nil {
 				return err
 			}

@@ -62,10 +62,13 @@ type Way struct {
 	Overdue  int   `json:"overdue"` // beyond the pact's limit for a receipt (R35)
 }
 
-func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l carriage.State, letters carriage.Letters) (PartnerView, error) {
+func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l, hub carriage.State, letters carriage.Letters) (PartnerView, error) {
 	now := s.Now()
 	v := PartnerView{Party: p.Card.Party, Name: p.Card.Name, Linked: l.Linked, Skew: l.Skew.Seconds(), Calls: l.Calls, Received: p.Received, Trouble: l.Trouble, Disputed: s.Carriage.Disputed(p), Via: p.Via, Parked: p.Parked}
 	v.parcels(letters)
+	if p.Via != "" && !hub.Linked && hub.Trouble != "" { // before what follows from it
+		v.Trouble = fmt.Sprintf("by way of %s, which is not linked: %s", p.Via, hub.Trouble)
+	}
 	if !l.Since.IsZero() {
 		at := act.MomentOf(l.Since)
 		v.Since = &at

@@ -118,6 +118,29 @@ func TestHub(t *testing.T) {
 	})
 }
 
+// TestHubAway: while the hub itself cannot be reached, the status says so of whoever is reached by way of it.
+func TestHubAway(t *testing.T) {
+	together(t, func(t *testing.T, net *memory.Network) {
+		kr, jp, us, _ := establishThree(t, net)
+		us.stop()
+		if _, err := kr.c.Release(t.Context(), draftThree("JP"), strings.NewReader("by the hub")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		told := ""
+		for _, p := range kr.status(t).Partners {
+			if p.Party == "JP" {
+				told = p.Reason
+			}
+		}
+		if !strings.HasPrefix(told, "by way of US, which is not linked: ") {
+			t.Errorf("the officer is told %q", told)
+		}
+		jp.stop()
+		kr.stop()
+	})
+}
+
 // TestHubPowerCuts ends the hub, the sender and the recipient at each of their
 // writes while two products pass. All arrives, and arrives once.
 func TestHubPowerCuts(t *testing.T) {
