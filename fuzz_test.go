@@ -53,6 +53,7 @@ var readers = map[string]string{
 	"carriage.Post.Held":              own,
 	"carriage.Post.Receive":           "carriage.FuzzPosted",
 	"carriage.Post.Relayed":           own,
+	"carriage.Post.Holding":           own,
 	"carriage.Post.TakeMedium":        "internal/sim.FuzzMedia",
 	"carriage.Post.first":             own,
 	"carriage.Post.inOrder":           own,

@@ -286,6 +286,31 @@ func (o *Post) Relayed(tx *ledger.Tx) (r Relayed, err error) {
 	return r, nil
 }
 
+// Holding counts the parcels of others that are held for p, and says since when the oldest waits.
+func (o *Post) Holding(tx *ledger.Tx, p act.Party) (count, bytes int64, since act.Moment, err error) {
+	for row, err := range tx.Scan(tableLoad, []byte(p+"/"), []byte(p+"0")) { // '0' follows '/'
+		var l load
+		if err == nil {
+			err = json.Unmarshal(row.Value, &l)
+		}
+		if err != nil {
+			return 0, 0, since, fmt.Errorf("counting held parcels: %w", err)
+		}
+		count, bytes = count+l.Count, bytes+l.Bytes
+	}
+	for row, err := range tx.Scan(tableHeld+string(p), nil, nil) {
+		var h held
+		if err == nil {
+			err = json.Unmarshal(row.Value, &h)
+		}
+		if err != nil {
+			return 0, 0, since, fmt.Errorf("reading a held parcel: %w", err)
+		}
+		return count, bytes, h.At, nil
+	}
+	return count, bytes, since, nil
+}
+
 // Offer is one step of carrying to hop: the next parcel that goes there, and what to do
 // once it has been kept there. It is nil when there is none.
 func (o *Post) Offer(ctx context.Context, hop act.Party) (b []byte, done func(context.Context) error, err error) {

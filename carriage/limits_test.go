@@ -394,6 +394,15 @@ func TestHeld(t *testing.T) {
 		if err := o.enterHeld(t.Context(), "US", "AU/1", h, nil); err != nil {
 			t.Errorf("%s: another's place is taken: %v", name, err)
 		}
+		if err := o.Direct.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+			count, bytes, since, err := o.Holding(tx, "US")
+			if count != full.Count+2 || bytes != full.Bytes+2*minClass || !since.Equal(h.At.Time) {
+				t.Errorf("%s: %d parcels, %d bytes since %v are told", name, count, bytes, since)
+			}
+			return err
+		}); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -41,6 +41,10 @@ type PartnerView struct {
 	Unanswered *act.Moment `json:"unanswered,omitempty"` // since when parcels of ours are not answered
 	Twice      int64       `json:"twice,omitempty"`      // parcels that came again
 	Late       int64       `json:"late,omitempty"`       // parcels that came out of turn
+
+	Held        int64   `json:"held,omitempty"`        // parcels of others that are held here for it
+	HeldBytes   int64   `json:"heldBytes,omitempty"`   // of them
+	HeldSeconds float64 `json:"heldSeconds,omitempty"` // that the oldest of them has waited
 }
 
 // parcels adds what is known of a partner that is reached by parcels.
@@ -78,6 +82,12 @@ func (s *Server) partnerView(tx *ledger.Tx, p catalogue.Partner, l, hub carriage
 		return v, err
 	}
 	v.Seen = peer.Head
+	var since act.Moment
+	if v.Held, v.HeldBytes, since, err = s.Carriage.Post.Holding(tx, p.Card.Party); err != nil {
+		return v, err
+	} else if v.Held > 0 {
+		v.HeldSeconds = max(0, now.Sub(since.Time).Seconds())
+	}
 	taken, err := s.Carriage.Taken(tx, p.Card.Party)
 	if err != nil {
 		return v, err
@@ -269,6 +279,9 @@ func writeMetrics(w io.Writer, v StatusView) {
 	each("content_overdue", "gauge", "Of them, beyond the pact's limit.", func(p *PartnerView) float64 { return float64(p.In.Overdue) })
 	each("receipts_uncarried", "gauge", "Products of the partner that are here, and whose receipts it has not taken in; the first 1000.", func(p *PartnerView) float64 { return float64(p.Owed.Products) })
 	each("receipts_uncarried_overdue", "gauge", "Of them, beyond the pact's limit.", func(p *PartnerView) float64 { return float64(p.Owed.Overdue) })
+	each("held_parcels", "gauge", "Parcels of others that are held here for the partner.", func(p *PartnerView) float64 { return float64(p.Held) })
+	each("held_bytes", "gauge", "Bytes of them.", func(p *PartnerView) float64 { return float64(p.HeldBytes) })
+	each("held_seconds", "gauge", "Seconds that the oldest of them has waited.", func(p *PartnerView) float64 { return p.HeldSeconds })
 	each("clock_skew_seconds", "gauge", "How far the partner's clock is ahead of ours.", func(p *PartnerView) float64 { return p.Skew })
 	fmt.Fprintf(w, "# HELP entente_turned_away_total Callers and frames turned away, by the limit that they met.\n# TYPE entente_turned_away_total counter\n")
 	for _, limit := range slices.Sorted(maps.Keys(v.Turned)) {
