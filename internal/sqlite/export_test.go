@@ -7,4 +7,4 @@ func WriteFault(err error) error { return writeFault(err) }
 func ReadFault(err error) error { return readFault(err) }
 
 // OpenFault is an opening's.
-func OpenFault(err error) error { return openFault(err) }
+func OpenFault(err error) error { return openFault(".", err) }

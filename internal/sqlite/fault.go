@@ -2,9 +2,11 @@ package sqlite
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 
+	"entente/internal/durable"
 	"entente/ledger"
 
 	"github.com/ncruces/go-sqlite3"
@@ -49,8 +51,15 @@ func readFault(err error) *fault {
 	return &fault{text, nil, err}
 }
 
-// openFault is a database that could not be opened.
-func openFault(err error) *fault {
+// opening is what making the log and its index anew takes of the disk, amply.
+const opening = 128 << 10
+
+// openFault is the database at path that could not be opened.
+func openFault(path string, err error) *fault {
+	// Of the index that it cannot make the engine says no more than that the disk failed.
+	if room, rerr := durable.Room(path); rerr == nil && room < opening && errors.Is(err, sqlite3.IOERR) {
+		err = fmt.Errorf("%w: %w", err, syscall.ENOSPC)
+	}
 	text := "the database cannot be opened, because the disk failed: nothing was changed; check the disk, and try again"
 	switch {
 	case full(err):

@@ -116,10 +116,10 @@ func (s *Store) dial(key []byte, writer bool) (*conn, error) {
 	}
 	c, err := sqlite3.OpenFlags("file:"+escape(s.path)+"?vfs="+vfsName+"&pages="+s.name, sqlite3.OPEN_READWRITE|sqlite3.OPEN_CREATE|sqlite3.OPEN_URI)
 	if err != nil {
-		return nil, openFault(err)
+		return nil, openFault(s.path, err)
 	}
 	k := &conn{Conn: c}
-	if err := k.prepare(hex.EncodeToString(wide), writer); err != nil {
+	if err := k.prepare(s.path, hex.EncodeToString(wide), writer); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return k, nil
@@ -130,7 +130,7 @@ func escape(p string) string {
 	return strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(p)
 }
 
-func (c *conn) prepare(hexkey string, writer bool) error {
+func (c *conn) prepare(path, hexkey string, writer bool) error {
 	if err := c.Exec("PRAGMA hexkey='" + hexkey + "'"); err != nil {
 		return fmt.Errorf("opening the database: %w", ErrKey)
 	}
@@ -140,19 +140,19 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 		if errors.Is(err, sqlite3.NOTADB) || errors.Is(err, sqlite3.CORRUPT) {
 			return fmt.Errorf("opening the database: %w", ErrKey)
 		}
-		return openFault(err)
+		return openFault(path, err)
 	}
 	if version != "0" && version != fmt.Sprint(schema) {
 		return fmt.Errorf("opening the database: it has version %s, this program knows %d: %w", version, schema, ErrNewer)
 	}
 	for _, p := range []string{"busy_timeout=10000", "synchronous=EXTRA", "journal_mode=WAL", "trusted_schema=OFF", "cell_size_check=ON", "temp_store=MEMORY", "secure_delete=ON", "cache_size=-4096", "wal_autocheckpoint=4096"} {
 		if err := c.Exec("PRAGMA " + p); err != nil {
-			return openFault(fmt.Errorf("%s: %w", p, err))
+			return openFault(path, fmt.Errorf("%s: %w", p, err))
 		}
 	}
 	if writer { // a reader forgets its pages with every commit, the writer keeps them
 		if err := c.Exec("PRAGMA cache_size=-16384"); err != nil {
-			return openFault(err)
+			return openFault(path, err)
 		}
 	}
 	for name, want := range map[string]string{"synchronous": "3", "journal_mode": "wal"} {
@@ -167,7 +167,7 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 			CREATE TABLE IF NOT EXISTS rows(tab TEXT NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, UNIQUE(tab, key));
 			PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT`, applicationID, schema))
 		if err != nil {
-			return openFault(err)
+			return openFault(path, err)
 		}
 	}
 	for stmt, sql := range map[**sqlite3.Stmt]string{
@@ -192,7 +192,7 @@ func (c *conn) prepare(hexkey string, writer bool) error {
 	} {
 		s, _, err := c.PrepareFlags(sql, sqlite3.PREPARE_PERSISTENT)
 		if err != nil {
-			return openFault(err)
+			return openFault(path, err)
 		}
 		*stmt = s
 	}
