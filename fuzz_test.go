@@ -81,6 +81,8 @@ var readers = map[string]string{
 	"catalogue.counts":                own,
 	"catalogue.parse":                 own,
 	"catalogue.rows":                  own,
+	"cmd/entente.asJSON":              "cmd/entente.FuzzShown",
+	"cmd/entente.plain":               "cmd/entente.FuzzShown",
 	"cmd/entente.day":                 "cmd/entente.FuzzTyped",
 	"cmd/entente.lasts":               "cmd/entente.FuzzTyped",
 	"cmd/entente.releaseCmd.draft":    "cmd/entente.FuzzArguments",

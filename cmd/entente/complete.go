@@ -30,13 +30,13 @@ func (c *completeCmd) Run(a *app) error {
 	return a.answer(map[string]string{"script": b.String()}, func(w io.Writer) { _, _ = io.WriteString(w, b.String()) })
 }
 
-// offers are what may follow a command: its own commands, the pacts that we ship, and
-// its flags and ours.
+// offers are what may follow a command: its own commands, what it takes, and its flags
+// and ours.
 func offers(n *kong.Node) (words []string) {
-	for _, s := range n.Children {
+	for _, s := range shown(n) {
 		words = append(words, s.Name)
 	}
-	words = append(words, shipped(n)...)
+	words = append(words, arguments(n)...)
 	for _, group := range n.AllFlags(true) {
 		for _, f := range group {
 			words = append(words, "--"+f.Name)
@@ -45,8 +45,22 @@ func offers(n *kong.Node) (words []string) {
 	return words
 }
 
-// shipped names the pacts that we ship, where a command takes one.
-func shipped(n *kong.Node) (names []string) {
+// shown are a command's own commands that are for people.
+func shown(n *kong.Node) (all []*kong.Node) {
+	for _, s := range n.Children {
+		if !s.Hidden {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// arguments names what a command takes, where that is known: a word of a few, or a pact that
+// we ship.
+func arguments(n *kong.Node) (names []string) {
+	for _, p := range n.Positional {
+		names = append(names, values(p)...)
+	}
 	if slices.ContainsFunc(n.Positional, func(p *kong.Positional) bool { return p.Tag.Has("pact") }) {
 		for _, id := range pact.Templates() {
 			names = append(names, string(id))
@@ -55,13 +69,19 @@ func shipped(n *kong.Node) (names []string) {
 	return names
 }
 
+// values are the words that a flag or an argument is one of; none: it takes any.
+func values(v *kong.Value) []string {
+	if v.Enum == "" {
+		return nil
+	}
+	return slices.DeleteFunc(v.EnumSlice(), func(s string) bool { return s == "" })
+}
+
 // each calls f with every command and the words that lead to it.
 func each(n *kong.Node, path string, f func(n *kong.Node, path string)) {
 	f(n, path)
-	for _, s := range n.Children {
-		if !s.Hidden {
-			each(s, strings.TrimSpace(path+" "+s.Name), f)
-		}
+	for _, s := range shown(n) {
+		each(s, strings.TrimSpace(path+" "+s.Name), f)
 	}
 }
 
@@ -77,6 +97,14 @@ func bash(w io.Writer, top *kong.Node) {
 	each(top, "", func(n *kong.Node, path string) {
 		fmt.Fprintf(w, "    %q) w=%q ;;\n", path, strings.Join(offers(n), " "))
 	})
+	fmt.Fprint(w, "  esac\n  case \"$at:${COMP_WORDS[COMP_CWORD-1]}\" in\n")
+	each(top, "", func(n *kong.Node, path string) {
+		for _, f := range n.Flags {
+			if all := values(f.Value); all != nil {
+				fmt.Fprintf(w, "    %q) w=%q ;;\n", path+":--"+f.Name, strings.Join(all, " "))
+			}
+		}
+	})
 	fmt.Fprint(w, "  esac\n  COMPREPLY=($(compgen -W \"$w\" -- \"${COMP_WORDS[COMP_CWORD]}\"))\n}\ncomplete -o default -F _entente entente\n")
 }
 
@@ -88,19 +116,24 @@ func fish(w io.Writer, top *kong.Node) {
 			seen += "; and __fish_seen_subcommand_from " + name
 		}
 		var names []string
-		for _, s := range n.Children {
+		for _, s := range shown(n) {
 			names = append(names, s.Name)
 		}
-		for _, s := range n.Children {
+		for _, s := range shown(n) {
 			fmt.Fprintf(w, "complete -c entente -f -n %q -a %s -d %q\n", seen+"; and not __fish_seen_subcommand_from "+strings.Join(names, " "), s.Name, s.Help)
 		}
-		if names := shipped(n); names != nil {
+		if names := arguments(n); names != nil {
 			fmt.Fprintf(w, "complete -c entente -n %q -a %q\n", seen, strings.Join(names, " "))
 		}
 		for _, f := range n.Flags {
-			if !f.Hidden {
-				fmt.Fprintf(w, "complete -c entente -n %q -l %s -d %q\n", seen, f.Name, f.Help)
+			if f.Hidden {
+				continue
 			}
+			is := ""
+			if all := values(f.Value); all != nil {
+				is = fmt.Sprintf(" -x -a %q", strings.Join(all, " "))
+			}
+			fmt.Fprintf(w, "complete -c entente -n %q -l %s -d %q%s\n", seen, f.Name, f.Help, is)
 		}
 	})
 }

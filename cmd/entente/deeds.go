@@ -7,8 +7,6 @@ import (
 
 	"entente/act"
 	"entente/desk"
-	"entente/house"
-	"entente/pact"
 	"entente/reading"
 	"entente/ruling"
 )
@@ -47,6 +45,22 @@ type destroyCmd struct {
 // Run destroys a product.
 func (c *destroyCmd) Run(a *app) error {
 	return a.deed(c.Number, reading.Deed{As: c.As, Deed: "destroy", Method: c.Method, Witness: c.Witness}, "it is destroyed; the certificate is in the ledger")
+}
+
+type reviewCmd struct {
+	Number string `arg:"" help:"Control number."`
+	For    string `help:"Needed for this long: 8760h." required:""`
+	Reason string `help:"Why." required:""`
+	As     string `help:"Who reviews." default:"registrar"`
+}
+
+// Run reviews the need for a product.
+func (c *reviewCmd) Run(a *app) error {
+	until, err := lasts(c.For)
+	if err != nil {
+		return err
+	}
+	return a.deed(c.Number, reading.Deed{As: c.As, Deed: "review", Reason: c.Reason, Until: until}, "it is kept")
 }
 
 func (a *app) deed(n string, d reading.Deed, done string) error {
@@ -140,40 +154,4 @@ func lasts(s string) (act.Moment, error) {
 		return act.Moment{}, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("%q is no length of time: write 24h", s)}
 	}
 	return act.MomentOf(time.Now().Add(d)), nil
-}
-
-type houseCmd struct {
-	Check  houseCheck  `cmd:"" help:"Check a file of house rules (Cedar): they may forbid, and permit nothing. A node reads house.cedar in its data folder when it starts."`
-	Schema houseSchema `cmd:"" help:"Print what house rules may ask about."`
-}
-
-type houseCheck struct {
-	File string `arg:"" help:"The rules." type:"existingfile"`
-}
-
-// Run checks house rules.
-func (c *houseCheck) Run(a *app) error {
-	text, err := readText(c.File)
-	if err != nil {
-		return err
-	}
-	_, problems := house.Parse(text)
-	if err := a.answer(problems, func(w io.Writer) {
-		for _, p := range problems {
-			fmt.Fprintf(w, "%s:%s\n", c.File, p)
-		}
-		if len(problems) == 0 {
-			fmt.Fprintln(w, "the rules narrow, and have no mistakes")
-		}
-	}); err != nil || len(problems) == 0 {
-		return err
-	}
-	return &desk.Problem{Kind: "invalid", Text: "the rules have " + pact.Mistakes(len(problems))}
-}
-
-type houseSchema struct{}
-
-// Run prints the schema.
-func (houseSchema) Run(a *app) error {
-	return a.answer(map[string]string{"schema": house.Schema}, func(w io.Writer) { _, _ = io.WriteString(w, house.Schema) })
 }

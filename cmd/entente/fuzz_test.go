@@ -9,6 +9,7 @@ import (
 
 	"entente/act"
 	"entente/desk"
+	"entente/pact"
 
 	"github.com/alecthomas/kong"
 )
@@ -83,6 +84,26 @@ func FuzzTyped(f *testing.F) {
 		}
 		if d, err := digest(s); err == nil && d.String() != s {
 			t.Errorf("%q is the digest %s", s, d)
+		}
+	})
+}
+
+// FuzzShown shows pacts in JSON: whatever text has no mistake is one value of JSON.
+func FuzzShown(f *testing.F) {
+	for _, id := range pact.Templates() {
+		text, _ := pact.Template(id)
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if _, problems := pact.Parse(text); len(problems) > 0 {
+			return
+		}
+		v, err := asJSON(text)
+		if err == nil {
+			_, err = json.Marshal(v)
+		}
+		if err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -90,6 +90,12 @@ func main() {
 }
 
 func run(args []string, in io.Reader, out, errs io.Writer) int {
+	if slices.Equal(args, []string{"--json"}) { // no command, as in 'entente': the help is the answer
+		var help strings.Builder
+		code := run(nil, in, &help, errs)
+		_ = json.NewEncoder(out).Encode(map[string]string{"help": help.String()})
+		return code
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	var c cli

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
+	"strings"
 	"text/tabwriter"
-	"time"
 
 	"entente/act"
 	"entente/desk"
 	"entente/pact"
+
+	"go.yaml.in/yaml/v4"
 )
 
 type pactCmd struct {
@@ -51,17 +54,33 @@ func (c *pactCheck) Run(a *app) error {
 		return err
 	}
 	p, problems := pact.Parse(text)
-	if len(problems) == 0 {
-		return a.answer(problems, func(w io.Writer) { fmt.Fprintf(w, "%s: %d articles, no mistakes\n", p.ID, len(p.Articles)) })
+	all := []mistake{}
+	for _, q := range problems {
+		all = append(all, mistake(q))
 	}
-	if err := a.answer(problems, func(w io.Writer) {
-		for _, q := range problems {
-			fmt.Fprintf(w, "%s:%s\n", c.Pact, q)
+	return a.checked(c.Pact, "the text has", all, func(w io.Writer) { fmt.Fprintf(w, "%s: %d articles, no mistakes\n", p.ID, len(p.Articles)) })
+}
+
+// mistake is one in a file that was checked.
+type mistake struct {
+	Line   int    `json:"line"`
+	Column int    `json:"column"`
+	Text   string `json:"text"`
+}
+
+// checked tells the mistakes of a file, or that it has none.
+func (a *app) checked(file, has string, all []mistake, well func(io.Writer)) error {
+	if err := a.answer(all, func(w io.Writer) {
+		for _, m := range all {
+			fmt.Fprintf(w, "%s:%d:%d: %s\n", file, m.Line, m.Column, m.Text)
 		}
-	}); err != nil {
+		if len(all) == 0 {
+			well(w)
+		}
+	}); err != nil || len(all) == 0 {
 		return err
 	}
-	return &desk.Problem{Kind: "invalid", Text: "the text has " + pact.Mistakes(len(problems))}
+	return &desk.Problem{Kind: "invalid", Text: has + " " + pact.Mistakes(len(all))}
 }
 
 func readText(name string) ([]byte, error) {
@@ -82,26 +101,68 @@ type pactShow struct {
 	Lang string `help:"en, ko or ja." enum:"en,ko,ja" default:"en"`
 }
 
-// Run prints a pact.
+// Run prints a pact. In JSON it is the text itself, as the schema of pacts describes it.
 func (c *pactShow) Run(a *app) error {
-	p, err := a.pact(c.Pact)
+	p, text, err := a.pact(c.Pact)
 	if err != nil {
 		return err
 	}
-	return a.answer(p, func(w io.Writer) { fmt.Fprint(w, p.Show(c.Lang)) })
+	v, err := asJSON(text)
+	if err != nil {
+		return err
+	}
+	return a.answer(v, func(w io.Writer) { fmt.Fprint(w, p.Show(c.Lang)) })
 }
 
-// pact reads a pact by its name, or from a file.
-func (a *app) pact(name string) (*pact.Pact, error) {
+// asJSON is a text without mistakes as JSON has it.
+func asJSON(text []byte) (any, error) {
+	var n yaml.Node
+	if err := yaml.Unmarshal(text, &n); err != nil {
+		return nil, fmt.Errorf("reading the text: %w", err)
+	}
+	return plain(&n), nil
+}
+
+// plain is a node of it: a day stays as it is written, and what is left empty is left out.
+func plain(n *yaml.Node) any {
+	switch n.Kind {
+	case yaml.DocumentNode:
+		return plain(n.Content[0])
+	case yaml.MappingNode:
+		m := map[string]any{}
+		for i := 0; i < len(n.Content); i += 2 {
+			if v := n.Content[i+1]; v.Tag != "!!null" {
+				m[n.Content[i].Value] = plain(v)
+			}
+		}
+		return m
+	case yaml.SequenceNode:
+		l := []any{}
+		for _, c := range n.Content {
+			l = append(l, plain(c))
+		}
+		return l
+	}
+	if i, err := strconv.Atoi(n.Value); err == nil && n.Tag == "!!int" {
+		return i
+	}
+	if n.Tag == "!!bool" {
+		return strings.EqualFold(n.Value, "true")
+	}
+	return n.Value
+}
+
+// pact reads a pact by its name, or from a file, with its text.
+func (a *app) pact(name string) (*pact.Pact, []byte, error) {
 	text, err := a.text(name)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, problems := pact.Parse(text)
 	if len(problems) > 0 {
-		return nil, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("the text has %s, first in line %d: %s; see them all with 'entente pact check %s'", pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text, name)}
+		return nil, nil, &desk.Problem{Kind: "invalid", Text: fmt.Sprintf("the text has %s, first in line %d: %s; see them all with 'entente pact check %s'", pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text, name)}
 	}
-	return p, nil
+	return p, text, nil
 }
 
 // text is that of a file, of a shipped pact or of one of ours, which is asked for last:
@@ -145,11 +206,11 @@ type pactDiff struct {
 
 // Run says what changes for whom.
 func (c *pactDiff) Run(a *app) error {
-	old, err := a.pact(c.Old)
+	old, _, err := a.pact(c.Old)
 	if err != nil {
 		return err
 	}
-	now, err := a.pact(c.New)
+	now, _, err := a.pact(c.New)
 	if err != nil {
 		return err
 	}
@@ -299,99 +360,6 @@ func (pactsCmd) Run(a *app) error {
 				pactLine(t, p)
 			}
 			t.Flush()
-		})
-	})
-}
-
-type ledgerCmd struct {
-	Verify  ledgerVerify  `cmd:"" help:"Verify every entry, hash, proof and checkpoint, and compare the tables with what the entries give."`
-	Rebuild ledgerRebuild `cmd:"" help:"Drop every folded table and fold the ledger again."`
-	Show    ledgerShow    `cmd:"" help:"List the entries."`
-}
-
-type ledgerVerify struct{}
-
-// Run verifies.
-func (ledgerVerify) Run(a *app) error { return a.long("/v1/verify", "verified") }
-
-type ledgerRebuild struct{}
-
-// Run rebuilds.
-func (ledgerRebuild) Run(a *app) error { return a.long("/v1/rebuild", "rebuilt") }
-
-// long runs a long request with progress on a terminal.
-func (a *app) long(path, done string) error {
-	var h act.Head
-	return a.steps(path, nil, &h, "entries", func(w io.Writer) { fmt.Fprintf(w, "%s: %d entries, root %x\n", done, h.Size, h.Root[:]) })
-}
-
-// steps runs a long request, shows its progress on a terminal once it takes longer
-// than a second, and tells its result.
-func (a *app) steps(path string, ask, result any, of string, tell func(io.Writer)) error {
-	if err := a.fetch(path, ask, result, of); err != nil {
-		return err
-	}
-	return a.answer(result, tell)
-}
-
-func (a *app) fetch(path string, ask, result any, of string) error {
-	return a.client(func(d *desk.Client) error {
-		began, shown := time.Now(), false
-		err := d.Long(a.ctx, path, ask, result, func(n, all int64) {
-			if a.terminal() && time.Since(began) > time.Second {
-				shown = true
-				fmt.Fprintf(a.errs, "\r%d of %d %s", n, all, of)
-			}
-		})
-		if shown {
-			fmt.Fprint(a.errs, "\r\033[K")
-		}
-		return err
-	})
-}
-
-type ledgerShow struct {
-	From int64 `help:"First entry, counted from 0; at most 1000 are listed at once." default:"0"`
-}
-
-// Run lists entries.
-func (c *ledgerShow) Run(a *app) error {
-	return a.client(func(d *desk.Client) error {
-		var v struct {
-			Entries []struct {
-				Index  int64  `json:"index"`
-				Digest string `json:"digest"`
-				Act    struct {
-					Kind act.Kind    `json:"kind"`
-					From act.Party   `json:"from"`
-					By   string      `json:"by"`
-					At   act.Moment  `json:"at"`
-					Pact act.PactID  `json:"pact"`
-					To   []act.Party `json:"to"`
-				} `json:"act"`
-			} `json:"entries"`
-			Size int64 `json:"size"`
-			Next int64 `json:"next,omitempty"`
-		}
-		if err := d.Get(a.ctx, desk.Path("/v1/entries", "from", fmt.Sprint(c.From)), &v); err != nil {
-			return err
-		}
-		return a.answer(v, func(w io.Writer) {
-			t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-			for _, e := range v.Entries {
-				by := e.Act.By
-				if by == "" {
-					by = string(e.Act.From)
-				}
-				fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%.12s\n", e.Index, e.Act.At.Format("2006-01-02 15:04:05"), e.Act.Kind, by, e.Digest)
-			}
-			t.Flush()
-			switch { // beside the list, which a script may read
-			case v.Next > 0:
-				fmt.Fprintf(a.errs, "of %d entries; go on with: entente ledger show --from %d\n", v.Size, v.Next)
-			case len(v.Entries) == 0:
-				fmt.Fprintf(a.errs, "the ledger has %d entries, counted from 0\n", v.Size)
-			}
 		})
 	})
 }

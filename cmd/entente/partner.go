@@ -169,3 +169,25 @@ func (c *partnerRoute) Run(a *app) error {
 		})
 	})
 }
+
+type partnerPark struct {
+	Party  string `arg:"" help:"The partner."`
+	Reason string `help:"Why; it is entered." required:""`
+	As     string `help:"Who does it." default:"officer"`
+}
+
+// Run parks.
+func (c *partnerPark) Run(a *app) error {
+	return a.house(desk.HouseAsk{Kind: act.PartnerParked, As: c.As, Party: act.Party(c.Party), Reason: c.Reason}, "parked by act")
+}
+
+type partnerResume struct {
+	Party  string `arg:"" help:"The partner."`
+	Reason string `help:"Why; it is entered."`
+	As     string `help:"Who does it." default:"officer"`
+}
+
+// Run resumes.
+func (c *partnerResume) Run(a *app) error {
+	return a.house(desk.HouseAsk{Kind: act.PartnerResumed, As: c.As, Party: act.Party(c.Party), Reason: c.Reason}, "resumed by act")
+}

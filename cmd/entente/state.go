@@ -122,22 +122,6 @@ func (c *visitShow) Run(a *app) error {
 	return a.deed(c.Number, reading.Deed{As: c.As, Deed: "show", Visit: &d, Visitor: c.Visitor}, "the showing is entered")
 }
 
-type reviewCmd struct {
-	Number string `arg:"" help:"Control number."`
-	For    string `help:"Needed for this long: 8760h." required:""`
-	Reason string `help:"Why." required:""`
-	As     string `help:"Who reviews." default:"registrar"`
-}
-
-// Run reviews the need for a product.
-func (c *reviewCmd) Run(a *app) error {
-	until, err := lasts(c.For)
-	if err != nil {
-		return err
-	}
-	return a.deed(c.Number, reading.Deed{As: c.As, Deed: "review", Reason: c.Reason, Until: until}, "it is kept")
-}
-
 type openItemsCmd struct{}
 
 // Run lists what waits for an answer.

@@ -6,28 +6,37 @@ import (
 
 	"entente/act"
 	"entente/desk"
+	"entente/house"
 )
 
-type partnerPark struct {
-	Party  string `arg:"" help:"The partner."`
-	Reason string `help:"Why; it is entered." required:""`
-	As     string `help:"Who does it." default:"officer"`
+type houseCmd struct {
+	Check  houseCheck  `cmd:"" help:"Check a file of house rules (Cedar): they may forbid, and permit nothing. A node reads house.cedar in its data folder when it starts."`
+	Schema houseSchema `cmd:"" help:"Print what house rules may ask about."`
 }
 
-// Run parks.
-func (c *partnerPark) Run(a *app) error {
-	return a.house(desk.HouseAsk{Kind: act.PartnerParked, As: c.As, Party: act.Party(c.Party), Reason: c.Reason}, "parked by act")
+type houseCheck struct {
+	File string `arg:"" help:"The rules." type:"existingfile"`
 }
 
-type partnerResume struct {
-	Party  string `arg:"" help:"The partner."`
-	Reason string `help:"Why; it is entered."`
-	As     string `help:"Who does it." default:"officer"`
+// Run checks house rules.
+func (c *houseCheck) Run(a *app) error {
+	text, err := readText(c.File)
+	if err != nil {
+		return err
+	}
+	_, problems := house.Parse(text)
+	all := []mistake{}
+	for _, q := range problems {
+		all = append(all, mistake(q))
+	}
+	return a.checked(c.File, "the rules have", all, func(w io.Writer) { fmt.Fprintln(w, "the rules narrow, and have no mistakes") })
 }
 
-// Run resumes.
-func (c *partnerResume) Run(a *app) error {
-	return a.house(desk.HouseAsk{Kind: act.PartnerResumed, As: c.As, Party: act.Party(c.Party), Reason: c.Reason}, "resumed by act")
+type houseSchema struct{}
+
+// Run prints the schema.
+func (houseSchema) Run(a *app) error {
+	return a.answer(map[string]string{"schema": house.Schema}, func(w io.Writer) { _, _ = io.WriteString(w, house.Schema) })
 }
 
 type accreditCmd struct {
