@@ -112,7 +112,7 @@ var readers = map[string]string{
 	"desk.Server.releasePage":         "internal/sim.FuzzPages",
 	"desk.decode":                     "internal/sim.FuzzRequests",
 	"desk.language":                   "internal/sim.FuzzPages",
-	"desk.parsed":                     shipped,
+	"desk.Server.parsed":              shipped,
 	"desk.part":                       "internal/sim.FuzzRequests",
 	"house.Parse":                     "house.FuzzParse",
 	"house.validator":                 shipped,

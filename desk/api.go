@@ -19,6 +19,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"entente/act"
@@ -56,6 +57,7 @@ type Server struct {
 	Preview  func(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error)
 	Base     string // URL of the pages; empty: none are served
 	sessions sessions
+	zone     atomic.Pointer[time.Location] // of moments on pages
 }
 
 // Problem is what a caller is told when something was not done.

@@ -45,11 +45,53 @@ const (
 	maxUpload = 256 << 20
 )
 
+// articles names what reasons rest on, each once.
+func articles(because []act.Reason) string {
+	var all []string
+	for _, r := range because {
+		if !slices.Contains(all, r.Article) {
+			all = append(all, r.Article)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// when writes a moment as all pages do: in the zone that our pacts share, which it names.
+func (s *Server) when(m act.Moment) string {
+	z := s.zone.Load()
+	if z == nil {
+		z = time.UTC
+	}
+	return m.In(z).Format("2006-01-02 15:04:05 -07:00")
+}
+
+// zoned finds the zone that all our pacts share: where they differ it is UTC.
+func (s *Server) zoned(ctx context.Context) error {
+	var z *time.Location
+	err := s.Ledger.View(ctx, func(tx *ledger.Tx) error {
+		rows, err := s.Catalogue.Pacts(tx)
+		for _, row := range rows {
+			p, _, ok, err := s.Catalogue.PactUnder(tx, row.ID, row.Text)
+			if err != nil || !ok {
+				return err
+			}
+			if z == nil {
+				z = p.Zone
+			} else if z.String() != p.Zone.String() {
+				z = time.UTC
+			}
+		}
+		return err
+	})
+	s.zone.Store(z)
+	return err
+}
+
 // parsed holds the pages in each language.
-func parsed() map[string]*template.Template {
+func (s *Server) parsed() map[string]*template.Template {
 	all := map[string]*template.Template{}
 	for _, l := range languages {
-		all[l] = template.Must(template.New("").Funcs(template.FuncMap{"say": say(l), "term": term(l), "phrase": func(s string) string { return pact.Say(l, s) }}).ParseFS(templates, "templates/pages.html"))
+		all[l] = template.Must(template.New("").Funcs(template.FuncMap{"say": say(l), "term": term(l), "kind": kind(l), "trouble": trouble(l), "when": s.when, "articles": articles, "phrase": func(s string) string { return pact.Say(l, s) }}).ParseFS(templates, "templates/pages.html"))
 	}
 	return all
 }
@@ -81,7 +123,7 @@ type visit struct {
 // Pages serves the browser. Everything but the way in needs a session; forms
 // are taken from this site only.
 func (s *Server) Pages() http.Handler {
-	pages := parsed()
+	pages := s.parsed()
 	m := http.NewServeMux()
 	m.HandleFunc("GET /style.css", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
@@ -112,6 +154,7 @@ func (s *Server) Pages() http.Handler {
 		"GET /why":        s.refusalsPage,
 		"GET /why/{of}":   s.rulingPage,
 		"POST /leave":     s.leave,
+		"/":               func(*visit) (string, error) { return "", errors.New("there is no such page") },
 	} {
 		m.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) { s.page(pages, f, w, r) })
 	}
@@ -194,7 +237,10 @@ func (s *Server) page(pages map[string]*template.Template, f func(*visit) (strin
 		return
 	}
 	v := s.visit(w, r, who)
-	name, err := f(v)
+	name, err := "", s.zoned(r.Context())
+	if err == nil {
+		name, err = f(v)
+	}
 	switch {
 	case errors.Is(err, errGone):
 	case err != nil:
@@ -640,35 +686,81 @@ func (s *Server) choices(v *visit, d *releaseView) error {
 	})
 }
 
-// ledgerPage shows the newest entries, without content.
+// newest is how many entries the ledger's page looks at.
+const newest = 200
+
+// ledgerView is the ledger's page.
+type ledgerView struct {
+	State   *ledgerState // for who oversees
+	Most    int
+	Entries []EntryView // those of the newest that the person may know of
+}
+
+// ledgerState is where the ledger stands, and what was last seen of the partners'.
+type ledgerState struct {
+	headView
+	Peers []peerView
+}
+
+type headView struct{ Head act.Head }
+
+// Root returns the tree's root in full: it is what people compare.
+func (h headView) Root() string { return act.Digest(h.Head.Root).String() }
+
+type peerView struct {
+	headView
+	Party    act.Party
+	Name     act.Names
+	Disputed string
+}
+
+// ledgerPage shows where the ledger stands and the newest entries, without content.
 func (s *Server) ledgerPage(v *visit) (string, error) {
-	var all []EntryView
+	v.p.Title = v.say("ledger")
+	d := ledgerView{Most: newest}
 	err := s.Ledger.View(v.r.Context(), func(tx *ledger.Tx) error {
 		p, _, err := s.Catalogue.Person(tx, v.who)
 		if err != nil {
 			return err
 		}
-		head, err := tx.Head()
-		if err != nil {
-			return err
-		}
-		v.p.Title = v.say("ledger")
 		if oversees(&p) {
-			v.p.Title += ": " + v.say("root") + " " + act.Digest(head.Root).String()[:16]
+			if d.State, err = s.ledgerState(tx); err != nil {
+				return err
+			}
 		}
-		for e, err := range tx.Entries(max(0, tx.Size()-200)) {
+		for e, err := range tx.Entries(max(0, tx.Size()-newest)) {
 			if err != nil {
 				return err
 			}
 			if ok, err := s.mayKnowAct(tx, v.who, e); err != nil {
 				return err
 			} else if ok {
-				all = append(all, entryView(e))
+				d.Entries = append(d.Entries, entryView(e))
 			}
 		}
 		return nil
 	})
-	slices.Reverse(all)
-	v.p.Body = all
+	slices.Reverse(d.Entries)
+	v.p.Body = d
 	return "ledger", err
+}
+
+func (s *Server) ledgerState(tx *ledger.Tx) (*ledgerState, error) {
+	head, err := tx.Head()
+	if err != nil {
+		return nil, err
+	}
+	st := &ledgerState{headView: headView{head}}
+	partners, err := s.Catalogue.Partners(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range partners {
+		h, err := tx.PeerHead(p.Card.Party)
+		if err != nil {
+			return nil, err
+		}
+		st.Peers = append(st.Peers, peerView{headView{h}, p.Card.Party, p.Card.Name, s.Carriage.Disputed(p)})
+	}
+	return st, nil
 }

@@ -3,6 +3,7 @@ package node_test
 import (
 	"bytes"
 	"crypto/rand"
+	"html"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +118,24 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
+	// A page that there is not is answered in the language of the others.
+	if body, status := b.get("/nothing"); status != http.StatusNotFound || !strings.Contains(body, "このアドレスに表示できるもの") {
+		t.Errorf("a page that there is not: %d %s", status, body)
+	}
+	// Partners are named, and moments told in the pacts' zone, as on the pact's own page.
+	if body, _ := b.get("/"); !strings.Contains(body, "KR 大韓民国:") {
+		t.Error("the partner is not named in the page's language")
+	}
+	moment := regexp.MustCompile(`[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(?::[0-9]{2})?(Z| [-+][0-9]{2}:[0-9]{2}|)`)
+	for _, path := range []string{"/inbox", "/ledger", "/p/" + string(slip.Number), "/pacts/kr-jp-2016"} {
+		body, _ := b.get(path)
+		if body = html.UnescapeString(body); !moment.MatchString(body) || slices.ContainsFunc(moment.FindAllStringSubmatch(body, -1), func(m []string) bool { return m[1] != " +09:00" }) {
+			t.Errorf("%s: moments in another zone than the pact's", path)
+		}
+	}
+	if body, _ := b.get("/ledger"); !strings.Contains(body, "資料の受領 <code>product.received</code>") {
+		t.Error("the kinds of acts are not told in words")
+	}
 	// What authorities owe each other stands on the pact's page.
 	if err := kr.c.Post(t.Context(), "/v1/state", desk.StateAsk{Kind: act.LawNotified, As: "officer", Pact: "kr-jp-2016", To: "JP", Law: &act.LawNotice{Text: "a new act on secrets"}}, &desk.GrantView{}); err != nil {
 		t.Fatal(err)
@@ -186,8 +207,8 @@ func TestReleasePage(t *testing.T) {
 		t.Error("the ruling is not shown, or something was sent")
 	}
 	ct, body = form("send", "군사I급비밀")
-	if got, _ := b.post("/release", ct, body); !strings.Contains(got, "Article 4") || len(out()) != 0 {
-		t.Error("a refused release was sent")
+	if got, _ := b.post("/release", ct, body); !strings.Contains(got, "this release is refused, by Article 4") || strings.Contains(got, "Choose the file again") || len(out()) != 0 {
+		t.Error("a refused release was sent, or not told as refused")
 	}
 	ct, body = form("send", "군사II급비밀")
 	if got, _ := b.post("/release", ct, body); !strings.Contains(got, "/p/KR-") || len(out()) != 1 {
@@ -204,6 +225,23 @@ func TestReleasePage(t *testing.T) {
 	if _, status := b.read(b.c.Do(r)); status != http.StatusForbidden || len(out()) != 1 {
 		t.Errorf("another site's form is answered %d", status)
 	}
+}
+
+// heads are the roots of a node's ledger, and of its partner's as last seen.
+func heads(t *testing.T, n *partyNode, p act.Party) (roots [2]string) {
+	t.Helper()
+	if err := n.Ledger.View(t.Context(), func(tx *ledger.Tx) error {
+		own, err := tx.Head()
+		if err != nil {
+			return err
+		}
+		seen, err := tx.PeerHead(p)
+		roots = [2]string{act.Digest(own.Root).String(), act.Digest(seen.Root).String()}
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return roots
 }
 
 // TestNeedOnly: who neither audits nor administers is told of no act that concerns
@@ -228,7 +266,17 @@ func TestNeedOnly(t *testing.T) {
 	} {
 		b := signIn(t, jp, who)
 		home, _ := b.get("/")
+		before := heads(t, jp, "KR")
 		ledger, _ := b.get("/ledger")
+		if told := strings.Contains(ledger, "Partners&#39; checkpoints"); told != want[0] || !strings.Contains(ledger, "Of the newest 200 entries") {
+			t.Errorf("%s is shown where the ledgers stand: %v", who, told)
+		}
+		after := heads(t, jp, "KR")
+		for i := range before {
+			if want[0] && !strings.Contains(ledger, before[i]) && !strings.Contains(ledger, after[i]) {
+				t.Errorf("the root %s is not shown", after[i])
+			}
+		}
 		got := [3]bool{strings.Contains(home, "entries"), strings.Contains(ledger, "person.enrolled"), strings.Contains(ledger, "product.received")}
 		if got != want {
 			t.Errorf("%s is shown %v, want %v", who, got, want)
