@@ -217,7 +217,7 @@ func (r *Refused) Error() string { return "not entered: " + r.Ruling.String() }
 func (o *Office) Propose(ctx context.Context, text []byte, as string) (*pact.Pact, error) {
 	p, problems := pact.Parse(text)
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("proposing a pact: the text has %s, first in line %d: %s", pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text)
+		return nil, fmt.Errorf("%w: proposing a pact: the text has %s, first in line %d: %s", act.ErrMalformed, pact.Mistakes(len(problems)), problems[0].Line, problems[0].Text)
 	}
 	return p, o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		if _, _, ok, err := o.Catalogue.PactUnder(tx, p.ID, p.Text); err != nil || ok {
@@ -236,7 +236,7 @@ func (o *Office) Step(ctx context.Context, k act.Kind, id act.PactID, text act.S
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("no pact %s is proposed under this text: propose it first", id)
+			return fmt.Errorf("%w: no pact %s is proposed under this text: propose it first", act.ErrMalformed, id)
 		}
 		person, _, err := o.Catalogue.Person(tx, as)
 		if err != nil {
@@ -366,7 +366,7 @@ func (o *Office) Read(ctx context.Context, id act.PactID, text act.Sum, phase pa
 			return err
 		}
 		if _, known := pact.ParsePhase(string(phase)); !known || !ok {
-			return fmt.Errorf("no pact %s is proposed under this text, or %q is no reading of a pact's state", id, phase)
+			return fmt.Errorf("%w: no pact %s is proposed under this text, or %q is no reading of a pact's state", act.ErrMalformed, id, phase)
 		}
 		person, _, err := o.Catalogue.Person(tx, as)
 		if err != nil {

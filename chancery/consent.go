@@ -21,12 +21,12 @@ func (o *Office) Consent(ctx context.Context, c act.Consent, as string) (d act.D
 			return err
 		}
 		if !ok || cu.From == "" || !slices.Contains(cu.Manifest.Origins, o.Card.Party) {
-			return fmt.Errorf("%s is no product of ours that was released, nor one made from ours that we have: only an originator approves", c.Number)
+			return fmt.Errorf("%w: %s is no product of ours that was released, nor one made from ours that we have: only an originator approves", act.ErrMalformed, c.Number)
 		}
 		to := slices.DeleteFunc(append([]act.Party{cu.Manifest.Originator}, cu.Manifest.Recipients...), func(p act.Party) bool { return p == o.Card.Party })
 		if c.Recipient != "" {
 			if c.Recipient == o.Card.Party || slices.Contains(cu.Manifest.Recipients, c.Recipient) {
-				return fmt.Errorf("%s has %s already: name a third party", c.Recipient, c.Number)
+				return fmt.Errorf("%w: %s has %s already: name a third party", act.ErrMalformed, c.Recipient, c.Number)
 			}
 			if _, known, err := o.Catalogue.Partner(tx, c.Recipient); err != nil {
 				return err
@@ -85,7 +85,7 @@ func (o *Office) Withdraw(ctx context.Context, given act.Digest, note, as string
 				return err
 			}
 		}
-		return fmt.Errorf("no consent and no mandate of ours was given by an act %.12s", given)
+		return fmt.Errorf("%w: no consent and no mandate of ours was given by an act %.12s", act.ErrMalformed, given)
 	})
 }
 

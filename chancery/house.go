@@ -12,7 +12,7 @@ import (
 // for the partner waits in the ledger. An officer who signs pacts does it.
 func (o *Office) Park(ctx context.Context, p act.Party, reason, as string) (act.Digest, error) {
 	if reason == "" {
-		return act.Digest{}, fmt.Errorf("parking the link to %s: say why; it is entered", p)
+		return act.Digest{}, fmt.Errorf("%w: parking the link to %s: say why; it is entered", act.ErrMalformed, p)
 	}
 	return o.house(ctx, act.PartnerParked, act.Parking{Party: p, Reason: reason}, as, func(tx *ledger.Tx) error { return o.stands(tx, p, false) })
 }
@@ -29,11 +29,11 @@ func (o *Office) stands(tx *ledger.Tx, p act.Party, parked bool) error {
 	case err != nil:
 		return err
 	case !ok:
-		return fmt.Errorf("%s is not known here: 'entente status' lists the partners", p)
+		return fmt.Errorf("%w: %s is not known here: 'entente status' lists the partners", act.ErrMalformed, p)
 	case (partner.Parked != "") != parked && parked:
-		return fmt.Errorf("the link to %s is not parked", p)
+		return fmt.Errorf("%w: the link to %s is not parked", act.ErrMalformed, p)
 	case (partner.Parked != "") != parked:
-		return fmt.Errorf("the link to %s is parked already: %s", p, partner.Parked)
+		return fmt.Errorf("%w: the link to %s is parked already: %s", act.ErrMalformed, p, partner.Parked)
 	}
 	return nil
 }

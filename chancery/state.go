@@ -16,7 +16,7 @@ func (o *Office) State(ctx context.Context, id act.PactID, k act.Kind, body any,
 	switch k {
 	case act.LawNotified, act.LawAcknowledged, act.AssuranceGiven, act.VisitAsked, act.VisitEnded:
 	default:
-		return d, fmt.Errorf("acts of kind %q are not stated from authority to authority", k)
+		return d, fmt.Errorf("%w: acts of kind %q are not stated from authority to authority", act.ErrMalformed, k)
 	}
 	err = o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		p, _, ok, err := o.Catalogue.Pact(tx, id, o.Now())
@@ -24,7 +24,7 @@ func (o *Office) State(ctx context.Context, id act.PactID, k act.Kind, body any,
 			return err
 		}
 		if !ok || !p.Has(to) || to == o.Card.Party {
-			return fmt.Errorf("%q is no other party to a pact called %s", to, id)
+			return fmt.Errorf("%w: %q is no other party to a pact called %s", act.ErrMalformed, to, id)
 		}
 		d, err = o.signAs(ctx, tx, as, act.Signing, id, k, body, to)
 		return err
@@ -46,7 +46,7 @@ func (o *Office) Acknowledge(ctx context.Context, notice act.Digest, as string) 
 		return err
 	})
 	if err == nil && id == "" {
-		err = fmt.Errorf("no notice of law %.12s waits for us: 'entente open-items' lists them", notice)
+		err = fmt.Errorf("%w: no notice of law %.12s waits for us: 'entente open-items' lists them", act.ErrMalformed, notice)
 	}
 	if err != nil {
 		return act.Digest{}, err
@@ -95,7 +95,7 @@ func (o *Office) EndVisit(ctx context.Context, visit act.Digest, as string) (act
 	err := o.Ledger.View(ctx, func(tx *ledger.Tx) error {
 		v, ok, err := o.Catalogue.Visit(tx, visit)
 		if err == nil && !ok {
-			err = fmt.Errorf("no visit %.12s is known here", visit)
+			err = fmt.Errorf("%w: no visit %.12s is known here", act.ErrMalformed, visit)
 		}
 		if id, other = v.Pact, v.By; other == o.Card.Party {
 			other = v.Host

@@ -58,10 +58,10 @@ func (o *Office) lend(ctx context.Context, n act.Number, p act.Party, asking *ac
 		partner, known, err := o.Catalogue.Partner(tx, p)
 		card = partner.Card
 		to, err2 := o.Catalogue.ReleasedTo(tx, n, cu.Seal.Vault, p)
-		if !ok || !known || !to {
-			return errors.Join(err, err2, o.refuseAsking(n, p))
+		if err = errors.Join(err, err2); err == nil && (!ok || !known || !to) {
+			err = fmt.Errorf("%w: lending the share of %s: it was not released to %s", act.ErrMalformed, n, p)
 		}
-		return errors.Join(err, err2)
+		return err
 	})
 	var loan act.Loan
 	if err == nil {
@@ -89,10 +89,6 @@ func (o *Office) lend(ctx context.Context, n act.Number, p act.Party, asking *ac
 		_, err = o.Catalogue.Enter(tx, s, signer)
 		return err
 	})
-}
-
-func (o *Office) refuseAsking(n act.Number, p act.Party) error {
-	return fmt.Errorf("lending the share of %s: it was not released to %s", n, p)
 }
 
 // decline answers an asking that cannot be met, so that it does not wait for ever.

@@ -480,8 +480,11 @@ func (o *Office) Approve(ctx context.Context, n act.Number, as string) (Slip, er
 	var m act.Manifest
 	err := o.Ledger.Update(ctx, func(tx *ledger.Tx) error {
 		cu, ok, err := o.Catalogue.Product(tx, n)
-		if err != nil || !ok || cu.Asked == nil {
-			return errors.Join(err, fmt.Errorf("approving %s: no draft with this number waits", n))
+		if err != nil {
+			return err
+		}
+		if !ok || cu.Asked == nil {
+			return fmt.Errorf("%w: approving %s: no draft with this number waits: 'entente outbox' lists those that do", act.ErrMalformed, n)
 		}
 		m = cu.Manifest
 		drafter, _, _ := strings.Cut(cu.Asked.By, "@")

@@ -126,6 +126,8 @@ func TestBadInput(t *testing.T) {
 	release := func(args ...string) []string {
 		return append(with("release"), append(args, "--pact", "kr-jp-2016", "--purpose", "threat-assessment", "--mark", "군사II급비밀")...)
 	}
+	const absent = "KR-2026-MYHT-301M"
+	none := strings.Repeat("0", 64)
 	for _, c := range []struct {
 		name  string
 		spoil func(dir string) error
@@ -214,10 +216,16 @@ func TestBadInput(t *testing.T) {
 		{"a pact that is a bomb", write("p.yaml", "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b,*b]\n"), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
 		{"a pact that is deep", write("p.yaml", strings.Repeat("[", 100_000)), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
 		{"a pact that is long", write("p.yaml", strings.Repeat("# long\n", 400_000)), []string{"pact", "check", "p.yaml"}, 2, "mistake"},
-		{"a pact to sign that is none", write("p.yaml", "pact: x\n"), with("pact", "sign", "kr-jp-2016", "--text", "p.yaml"), 1, "mistake"},
+		{"a pact to sign that is none", write("p.yaml", "pact: x\n"), with("pact", "sign", "kr-jp-2016", "--text", "p.yaml"), 2, "entente: proposing a pact: the text has"},
 		{"a pact that lacks quotation marks", write("p.yaml", strings.Replace(string(shipped), "binding: treaty", "binding: treaty: yes", 1)), []string{"pact", "check", "p.yaml"}, 2, "p.yaml:12:16: a value that holds a colon stands in quotation marks\n"},
 		{"a pact with one mistake", write("p.yaml", strings.Replace(string(shipped), "binding: treaty", "binding: treaty: yes", 1)), []string{"pact", "check", "p.yaml"}, 2, "the text has 1 mistake\n"},
 		{"a pact that nobody knows", nil, with("pact", "show", "x"), 2, "none of the shipped pacts"},
+		{"approving what nobody drafted", nil, with("approve", absent), 2, "entente: approving " + absent + ": no draft with this number waits"},
+		{"lending what was not released", nil, with("lend", absent, "--to", "JP"), 2, "it was not released to JP"},
+		{"withdrawing what was not given", nil, with("withdraw", none), 2, "no consent and no mandate of ours"},
+		{"ending a visit that nobody asked for", nil, with("visit", "end", none), 2, "no visit 000000000000 is known here"},
+		{"acknowledging no notice", nil, with("law", "acknowledge", none), 2, "entente open-items"},
+		{"a step in a pact that nobody proposed", nil, with("pact", "read", "kr-jp-2016", "in-force"), 2, "no pact called kr-jp-2016 is proposed here"},
 		{"a text that nobody knows", nil, []string{"--dir", "nowhere", "pact", "check", "x.yaml"}, 2, "none of the shipped pacts"},
 		{"a pact to compare that has mistakes", write("p.yaml", "pact: x\n"), []string{"pact", "diff", "kr-jp-2016", "p.yaml"}, 2, "entente pact check p.yaml"},
 		{"house rules that are none", write("h.cedar", strings.Repeat("(", 100_000)), []string{"house", "check", "h.cedar"}, 2, "mistake"},
