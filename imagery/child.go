@@ -74,7 +74,7 @@ func Serve(in io.Reader, out io.Writer) error {
 
 const started = 's'
 
-// Preview does what the function Preview does, in a child. Whatever becomes of
+// Preview decodes a picture to at most most pixels a side, in a child. Whatever becomes of
 // the child, it is [ErrPicture].
 func (c *Child) Preview(ctx context.Context, r io.ReaderAt, size int64, most int) (image.Image, error) {
 	if size > maxPreview {

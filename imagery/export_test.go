@@ -10,3 +10,7 @@ func (c *Child) Hurry(cpu time.Duration) { c.cpu = cpu }
 
 // Bare has the children start as where the system refuses namespaces.
 func (c *Child) Bare() { c.bare.Store(true) }
+
+// Preview is the work of a child's process. Nothing outside calls it: bytes from outside
+// are decoded by a [Child] alone.
+var Preview = preview

@@ -2,7 +2,7 @@
 // writes GeoTIFFs.
 //
 // [Write] writes a picture with its place, [Scene] a large generated one. [Read]
-// finds size and place without touching pixels; [Preview] decodes under
+// finds size and place without touching pixels; [Child.Preview] decodes under
 // limits. Images from outside are hostile until shown otherwise: both refuse
 // what is too large before they make room for it, and a [Child] decodes in a
 // confined process.
@@ -274,20 +274,8 @@ func place(h Header, scale, tie []float64) *Box {
 // errLarge says so before anything is read.
 var errLarge = fmt.Errorf("%w: it is larger than %d MiB", ErrPicture, maxPreview>>20)
 
-// Preview decodes a picture of at most most pixels a side. TIFF, PNG and JPEG
-// are read; anything else, or anything too large, is ErrPicture. Bytes from
-// outside are decoded by a [Child].
-func Preview(r io.ReaderAt, size int64, most int) (image.Image, error) {
-	if size > maxPreview {
-		return nil, errLarge
-	}
-	all := make([]byte, size)
-	if n, err := r.ReadAt(all, 0); int64(n) < size {
-		return nil, err
-	}
-	return preview(all, most)
-}
-
+// preview decodes a picture to at most most pixels a side. TIFF, PNG and JPEG are read;
+// anything else, or anything too large, is ErrPicture.
 func preview(all []byte, most int) (img *image.NRGBA, err error) {
 	defer func() {
 		if recover() != nil { // a decoder's panic is one more way of being no picture

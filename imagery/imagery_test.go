@@ -30,14 +30,14 @@ func TestWriteRead(t *testing.T) {
 	if err != nil || h.Width != 40 || h.Height != 30 || h.Box == nil || *h.Box != korea {
 		t.Fatalf("%+v, %v", h, err)
 	}
-	img, err := imagery.Preview(bytes.NewReader(b), int64(len(b)), 100)
+	img, err := imagery.Preview(b, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r, g, bl, _ := img.At(3, 4).RGBA(); r>>8 != 200 || g>>8 != 100 || bl>>8 != 50 {
 		t.Errorf("a pixel is %d %d %d", r>>8, g>>8, bl>>8)
 	}
-	small, err := imagery.Preview(bytes.NewReader(b), int64(len(b)), 10)
+	small, err := imagery.Preview(b, 10)
 	if err != nil || small.Bounds().Dx() > 10 {
 		t.Errorf("%v, %v", small.Bounds(), err)
 	}
@@ -66,7 +66,7 @@ func TestNoPicture(t *testing.T) {
 		}
 	}
 	for _, b := range [][]byte{nil, []byte("text"), []byte("II*\x00\xff\xff\xff\x7f"), picture(t)[:60]} {
-		if _, err := imagery.Preview(bytes.NewReader(b), int64(len(b)), 100); !errors.Is(err, imagery.ErrPicture) {
+		if _, err := imagery.Preview(b, 100); !errors.Is(err, imagery.ErrPicture) {
 			t.Errorf("%d bytes: %v", len(b), err)
 		}
 	}
