@@ -173,12 +173,7 @@ func term(lang string) func(string) string {
 
 // say returns the function that templates look words up with.
 func say(lang string) func(string) string {
-	at := 0
-	for i, l := range languages {
-		if l == lang {
-			at = i
-		}
-	}
+	at := max(0, slices.Index(languages, lang))
 	return func(key string) string {
 		w, ok := words[key]
 		if !ok {
