@@ -125,7 +125,7 @@ func TestAnswers(t *testing.T) {
 		{"pact check " + bad, exitUsage, `[{"line":1,"column":`},
 		{"house check " + good, 0, "[]\n"},
 		{"house check " + bad, exitUsage, `[{"line":1,"column":`},
-		{"", 0, `{"help":"Usage: entente`},
+		{"", 0, `{"help":"Usage: entente <command>`},
 	} {
 		var out, errs bytes.Buffer
 		if code := run(append(strings.Fields(x.args), "--json"), nil, &out, &errs); code != x.code || !strings.HasPrefix(out.String(), x.want) {

@@ -93,7 +93,7 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	if slices.Equal(args, []string{"--json"}) { // no command, as in 'entente': the help is the answer
 		var help strings.Builder
 		code := run(nil, in, &help, errs)
-		_ = json.NewEncoder(out).Encode(map[string]string{"help": help.String()})
+		_ = (&app{cli: &cli{JSON: true}, out: out}).answer(map[string]string{"help": help.String()}, nil) // the caller has gone: nobody is left to tell
 		return code
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
