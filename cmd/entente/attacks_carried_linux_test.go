@@ -439,13 +439,20 @@ func (x *attempt) medium(name string) string {
 		x.Fatal(err)
 	}
 	dir := filepath.Join(x.at.TempDir(), name)
-	if _, err := x.jp.Carriage.Post.Pack(x.Context(), "KR", dir, 64<<20, 1, "Courier 7", signer, func(_, _ int64) {}); err != nil {
+	if _, err := x.jp.Carriage.Post.Pack(x.Context(), "KR", dir, 64<<20, 0, "Courier 7", signer, func(_, _ int64) {}); err != nil {
 		x.Fatal(err)
 	}
 	return dir
 }
 
-func (x *attempt) takes(dir string) string { return x.kr.said("courier", "take-in", dir) }
+// takes has the victim take a medium in, from the hands that it is said to be in.
+func (x *attempt) takes(dir string) string {
+	told := x.kr.said("courier", "take-in", dir)
+	if strings.Contains(told, "say from whose hands it came") {
+		told = x.kr.said("courier", "take-in", dir, "--from", "Courier 7")
+	}
+	return told
+}
 
 // lists has the partner sign another list for a medium, and hand it over.
 func (x *attempt) lists(dir string, change func(*carriage.Medium)) {

@@ -119,7 +119,7 @@ var attacks = []attack{
 	{37, "the disk is filled", "disk", "the disk is full: free some space and try again; nothing of it was kept · the disk is nearly full: free some space and try again; nothing was entered", "", "", "what has no room is not entered", "", fullDisk},
 	{38, "media with paths, links, devices, twins and a bomb", "media", "not a medium that can be taken in", "", "", "nothing of a medium is entered before all of it holds: the officer reads why", "", evilMedia},
 	{39, "pictures that are bombs, loops, scripts", "people", "cannot be shown here", "product.opened", "", "", "", bombs},
-	{40, "media out of order, and one number twice", "media", "it is old · this medium was taken in before · it bears the seal number of another", "", "", "nothing of a medium is entered before all of it holds: the officer reads why", "", outOfOrder},
+	{40, "media out of order, and one number twice", "media", "it is old · this medium was taken in before", "", "", "nothing of a medium is entered before all of it holds: the officer reads why", "", outOfOrder},
 }
 
 // met is a node in a process of its own, and a hostile partner, who have a pact in force and

@@ -455,8 +455,16 @@ func (r *rival) forge(to act.Party, raw []byte) {
 		if err != nil {
 			return err
 		}
+		queue, size := ledger.FoldPrefix+"queue/"+string(to), int64(len(raw)) // index, bytes up to here, and whether it is a receipt
+		if p.Queued > 0 {
+			last, err := tx.Get(queue, be(p.Queued-1))
+			if err != nil {
+				return err
+			}
+			size += int64(binary.BigEndian.Uint64(last[8:]))
+		}
 		return errors.Join(tx.Put("ledger/entry", be(i), append(all, raw...)), tx.Put("ledger/digest", d[:], be(i)), tx.Put("ledger/head", []byte("size"), be(i+1)),
-			tx.Put(ledger.FoldPrefix+"queue/"+string(to), be(p.Queued), be(i)), tx.Put(ledger.FoldPrefix+"count", []byte(to), append(be(p.Received), be(p.Queued+1)...)))
+			tx.Put(queue, be(p.Queued), append(append(be(i), be(size)...), 0)), tx.Put(ledger.FoldPrefix+"count", []byte(to), append(be(p.Received), be(p.Queued+1)...)))
 	})
 	if err != nil {
 		r.t.Fatal(err)
