@@ -155,7 +155,9 @@ func (c *serveCmd) Run(a *app) error {
 
 func (c *serveCmd) serve(a *app, n *node.Node) error {
 	if on := swapRisk(); len(on) > 0 {
-		fmt.Fprintf(a.errs, "entente: what is open here could reach a disk by way of swap (%s): 'entente doctor' says what to do\n", strings.Join(on, ", "))
+		if err := lockMemory(); err != nil {
+			fmt.Fprintf(a.errs, "entente: what is open here could reach a disk by way of swap (%s): %v; 'entente doctor' says what else to do\n", strings.Join(on, ", "), err)
+		}
 	}
 	var partners net.Listener
 	if c.Listen != "" {
