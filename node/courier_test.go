@@ -247,8 +247,11 @@ func TestPackResumes(t *testing.T) {
 	if err != nil || !bytes.Equal(before, after) {
 		t.Errorf("what was written was written again: %v", err)
 	}
-	for medium, why := range map[int]string{1: "packed to its end", 0: "use an empty one"} {
-		if _, err := pack(t, kr, "JP", dir, medium); err == nil || !strings.Contains(err.Error(), why) {
+	for _, x := range []struct { // the second begins another packing
+		medium int
+		why    string
+	}{{1, "packed to its end"}, {0, "use an empty one"}} {
+		if _, err := pack(t, kr, "JP", dir, x.medium); err == nil || !strings.Contains(err.Error(), x.why) {
 			t.Errorf("a medium was overwritten: %v", err)
 		}
 	}
