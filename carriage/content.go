@@ -21,24 +21,12 @@ type want struct {
 	Number act.Number `json:"number"`
 	Vault  act.Sum    `json:"vault"`
 	From   int        `json:"from"`            // first block wanted; -1: the list of block digests
-	Count  int        `json:"count,omitempty"` // how many blocks
+	Count  int        `json:"count,omitempty"` // by parcel: how many blocks
 	List   bool       `json:"list,omitempty"`  // by parcel: the digests of all blocks too
 }
 
-// pull asks for the content of each product that was taken in without it, and
-// breaks the silence: between two wants the giver hears nothing else, for as long as
-// what it gave is on a slow line.
-func (s *session) pull(ctx context.Context) error { return s.both(ctx, s.fetchAll, s.breathe) }
-
-func (s *session) breathe(ctx context.Context) error {
-	for {
-		if err := s.idle(ctx, nil); err != nil {
-			return err
-		}
-	}
-}
-
-func (s *session) fetchAll(ctx context.Context) error {
+// pull asks for the content of each product that was taken in without it.
+func (s *session) pull(ctx context.Context) error {
 	for {
 		grown := s.d.Ledger.Grown()
 		fetched, err := s.fetchAwaited(ctx)
@@ -46,10 +34,8 @@ func (s *session) fetchAll(ctx context.Context) error {
 			return err
 		}
 		if fetched == 0 {
-			select {
-			case <-grown:
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := s.idle(ctx, grown); err != nil {
+				return err
 			}
 		}
 	}
@@ -100,6 +86,11 @@ func (s *session) fetch(ctx context.Context, a catalogue.Awaited) error {
 		return err
 	}
 	defer in.Close()
+	if in.Next() < len(blocks.Leaves) {
+		if err := s.w.writeJSON(kindWant, want{Number: a.Number, Vault: a.Vault, From: in.Next()}); err != nil {
+			return err
+		}
+	}
 	if err := s.takeBlocks(in, a, blocks); err != nil {
 		return err
 	}
@@ -122,23 +113,14 @@ func (d *Direct) begin(ctx context.Context, p act.Party, a catalogue.Awaited, bl
 	return d.Vault.Receive(ctx, vault.Digest(a.Vault), blocks)
 }
 
-// takeBlocks asks for what is missing, ahead of what has come, and reads it. No more than a
-// segment is under way: a cut costs that at most, however much the line between holds. A block
-// is checked and written while the next one is on its way; it returns when all that it read is written.
+// takeBlocks reads what is missing. A block is checked and written while the
+// next one is on its way; it returns when all that it read is written.
 func (s *session) takeBlocks(in *vault.Incoming, a catalogue.Awaited, blocks vault.Blocks) (err error) {
 	written := make(chan error, 1)
 	written <- nil
 	defer func() { err = errors.Join(err, <-written) }()
 	var spare []byte
-	asked := in.Next()
-	for i := asked; i < len(blocks.Leaves); i++ {
-		for asked < len(blocks.Leaves) && asked-i <= segmentBlocks/2 {
-			n := min(segmentBlocks/2, len(blocks.Leaves)-asked)
-			if err := s.w.writeJSON(kindWant, want{Number: a.Number, Vault: a.Vault, From: asked, Count: n}); err != nil {
-				return err
-			}
-			asked += n
-		}
+	for i := in.Next(); i < len(blocks.Leaves); i++ {
 		b, err := s.answer(kindBlock)
 		if err != nil {
 			return err
@@ -250,11 +232,11 @@ func (s *session) give(ctx context.Context, w want) error {
 		return err
 	}
 	defer f.Close()
-	if w.From < 0 || int64(w.From) > f.Size()/vault.BlockSize || w.Count < 1 || w.Count > segmentBlocks {
+	if w.From < 0 || int64(w.From) > f.Size()/vault.BlockSize {
 		return errFrame
 	}
 	buf := make([]byte, vault.BlockSize)
-	for i := w.From; i < w.From+w.Count && int64(i)*vault.BlockSize < f.Size(); i++ {
+	for i := w.From; int64(i)*vault.BlockSize < f.Size(); i++ {
 		n := min(int64(vault.BlockSize), f.Size()-int64(i)*vault.BlockSize)
 		if _, err := f.ReadAt(buf[:n], int64(i)*vault.BlockSize); err != nil && !errors.Is(err, io.EOF) {
 			return err

@@ -34,10 +34,7 @@ const (
 	maxParcel    = 8 << 20
 	maxGiven     = 5 << 20
 	parcelBlocks = 4
-	// segmentBlocks is how many blocks are on a link at most, asked for and not arrived, which is what a cut
-	// costs: they are asked for by halves, and with 600 ms there and back they make 13 MiB/s.
-	segmentBlocks = 8
-	// wantBlocks is how many blocks are asked for by parcel ahead of what has arrived.
+	// wantBlocks is how many blocks are asked for ahead of what has arrived.
 	wantBlocks = 16
 	// retryFirst and retryMost pace what is said again to a partner who does not answer.
 	retryFirst = 10 * time.Second

@@ -75,14 +75,9 @@ func (d *Direct) Fetch(ctx context.Context, p act.Party, c net.Conn) (int, error
 	return d.on(p, c).fetchAwaited(ctx)
 }
 
-// Serve is the step that answers what p asks for content, on c: all that has come of it.
+// Serve is the step that answers one asking of p for content, on c.
 func (d *Direct) Serve(ctx context.Context, p act.Party, c net.Conn) error {
-	s := d.on(p, c)
-	for {
-		if err := s.serveWant(ctx); err != nil || s.w.r.Buffered() == 0 {
-			return err
-		}
-	}
+	return d.on(p, c).serveWant(ctx)
 }
 
 func (d *Direct) on(p act.Party, c net.Conn) *session {

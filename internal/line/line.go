@@ -11,7 +11,7 @@ import (
 )
 
 // Proxy is a line between two nodes that can be made bad. It counts what it
-// takes from the node that calls, and what it hands over to the one that is called.
+// hands over towards the node that is called.
 type Proxy struct {
 	Addr string // where it is called
 
@@ -21,7 +21,6 @@ type Proxy struct {
 	cuts   []int64 // the next connection that handed over so many bytes ends as Line.End says
 	done   int     // cuts that were made
 	bytes  int64
-	taken  int64
 	open   map[net.Conn]bool
 	closed bool
 }
@@ -84,7 +83,7 @@ func New(t *testing.T, target string) *Proxy {
 // Set changes the line for the connections to come, and ends those that are.
 func (p *Proxy) Set(l Line, cuts ...int64) {
 	p.mu.Lock()
-	p.line, p.cuts, p.bytes, p.taken, p.done = l, cuts, 0, 0, 0
+	p.line, p.cuts, p.bytes, p.done = l, cuts, 0, 0
 	p.mu.Unlock()
 	p.HangUp(false)
 }
@@ -111,14 +110,6 @@ func (p *Proxy) Handed() (bytes int64, cuts int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.bytes, p.done
-}
-
-// Taken counts the bytes that the caller sent, whether or not they were handed over: what the
-// line was late with when it was cut is lost.
-func (p *Proxy) Taken() int64 {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.taken
 }
 
 func (p *Proxy) serve(near *net.TCPConn) {
@@ -168,11 +159,6 @@ func (p *Proxy) pump(l Line, near, far, from, to *net.TCPConn, counts bool, ende
 		for {
 			n, err := from.Read(buf)
 			if n > 0 {
-				if counts {
-					p.mu.Lock()
-					p.taken += int64(n)
-					p.mu.Unlock()
-				}
 				late <- piece{append([]byte(nil), buf[:n]...), time.Now().Add(l.Delay)}
 			}
 			if err != nil {

@@ -328,7 +328,7 @@ func (w *World) wantMore(kr, jp *Side) string {
 	}
 	cu := pick(w.rnd, all...)
 	from := pick(w.rnd, -1, -1, 0, 0, 1<<40, -7, 3)
-	b, _ := json.Marshal(map[string]any{"number": cu.Manifest.Number, "vault": cu.Seal.Vault, "from": from, "count": 4})
+	b, _ := json.Marshal(map[string]any{"number": cu.Manifest.Number, "vault": cu.Seal.Vault, "from": from})
 	frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(b)+1)), 4)
 	conn := &pipe{out: &pipe{}}
 	conn.in.Write(append(frame, b...))

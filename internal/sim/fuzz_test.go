@@ -216,7 +216,7 @@ func FuzzWant(f *testing.F) {
 	}
 	for i := range seals {
 		for _, from := range []int{-1, 0, 1, 1 << 40, -7} {
-			f.Add(fmt.Sprintf(`{"number":"{N%d}","vault":"{V%d}","from":%d,"count":4}`, i, i, from))
+			f.Add(fmt.Sprintf(`{"number":"{N%d}","vault":"{V%d}","from":%d}`, i, i, from))
 		}
 	}
 	f.Add(`{"number":"{N0}","vault":"{V1}","from":-1}`)
