@@ -87,6 +87,8 @@ func problem(err error) (*Problem, int) {
 		return &Problem{Kind: "refused", Text: err.Error(), Because: c.Ruling.Because}, http.StatusForbidden
 	case errors.Is(err, act.ErrMalformed):
 		return &Problem{Kind: "invalid", Text: strings.TrimPrefix(err.Error(), act.ErrMalformed.Error()+": ")}, http.StatusBadRequest
+	case errors.Is(err, context.Canceled): // the caller has gone, or the node stops
+		err = errHungUp
 	case errors.Is(err, reading.ErrAsked):
 		return &Problem{Kind: "waits", Text: err.Error()}, http.StatusAccepted
 	}

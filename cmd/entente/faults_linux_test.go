@@ -51,6 +51,7 @@ const (
 	noRoom       = "the disk is full: free some space and try again; nothing of it was kept"
 	objectFailed = "the disk failed: check it, then start the node again; what was acknowledged is kept"
 	cannotRead   = "the ledger cannot be read, because the disk failed: nothing was changed and nothing is shown; try again, and if it stays, check the disk and start the node again"
+	notServing   = "the node is not serving" // it ended just before
 	endedBefore  = "the node ended before it answered: start it again, and look whether it was done before you do it again; its log says why it ended"
 )
 
@@ -75,11 +76,11 @@ func TestFaults(t *testing.T) {
 		what, calls, fault string
 		small, large       []string // what a user reads: one of these
 	}{
-		{"each sync fails", "fsync,fdatasync", "error=EIO", []string{diskFailed, endedBefore}, []string{objectFailed, diskFailed, endedBefore}},
-		{"each write fails", "pwrite64", "error=EIO", []string{diskFailed, endedBefore}, []string{objectFailed, diskFailed, endedBefore}},
-		{"the disk is full", "pwrite64", "error=ENOSPC", []string{diskFull, endedBefore}, []string{noRoom, diskFull, endedBefore}},
-		{"each read fails", "pread64", "error=EIO", []string{cannotRead, diskFailed, endedBefore}, []string{cannotRead, diskFailed, endedBefore}},
-		{"a sync fails now and then", "fsync,fdatasync", "error=EIO:when=2+3", []string{"released", diskFailed, endedBefore}, []string{"released", objectFailed, diskFailed, endedBefore}},
+		{"each sync fails", "fsync,fdatasync", "error=EIO", []string{diskFailed, endedBefore, notServing}, []string{objectFailed, diskFailed, endedBefore, notServing}},
+		{"each write fails", "pwrite64", "error=EIO", []string{diskFailed, endedBefore, notServing}, []string{objectFailed, diskFailed, endedBefore, notServing}},
+		{"the disk is full", "pwrite64", "error=ENOSPC", []string{diskFull, endedBefore, notServing}, []string{noRoom, diskFull, endedBefore, notServing}},
+		{"each read fails", "pread64", "error=EIO", []string{cannotRead, diskFailed, endedBefore, notServing}, []string{cannotRead, diskFailed, endedBefore, notServing}},
+		{"a sync fails now and then", "fsync,fdatasync", "error=EIO:when=2+3", []string{"released", diskFailed, endedBefore, notServing}, []string{"released", objectFailed, diskFailed, endedBefore, notServing}},
 	} {
 		for k, words := range [][]string{x.small, x.large} {
 			large := []string{"", " large"}[k]
