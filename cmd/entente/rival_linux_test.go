@@ -688,6 +688,10 @@ func (r *rival) rewrite(of act.Number) {
 			if err := errors.Join(tx.Put("ledger/entry", at, append(row, e.Bytes...)), tx.Put("ledger/digest", digest[:], at)); err != nil {
 				return err
 			}
+			// What was signed of the ledger as it was is signed no more.
+			if err := tx.Delete("ledger/signed", binary.BigEndian.AppendUint64(nil, uint64(i+1))); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
