@@ -142,15 +142,21 @@ func otherSpellings(x *attempt) {
 		if bytes.Equal(raw, v.Bytes()) {
 			x.Fatalf("%s is not in %s", y[0], v.Bytes())
 		}
-		x.try(x.kr, what, func() string {
-			x.jp.forge("KR", raw)
-			if n := x.hands(); n != 1 {
-				return fmt.Sprintf("%d acts are taken", n)
-			}
-			because, _ := x.kr.hears(act.DigestOf(raw))
-			return why(because)
-		})
+		x.tryForged(what, raw)
 	}
+}
+
+// tryForged has the partner enter bytes that are no act of its own, and hand them over.
+func (x *attempt) tryForged(what string, raw []byte) {
+	x.Helper()
+	x.try(x.kr, what, func() string {
+		x.jp.forge("KR", raw)
+		if n := x.hands(); n != 1 {
+			return fmt.Sprintf("%d acts are taken", n)
+		}
+		because, _ := x.kr.hears(act.DigestOf(raw))
+		return why(because)
+	})
 }
 
 func olderSuite(x *attempt) {
@@ -376,14 +382,7 @@ func otherRole(x *attempt) {
 		x.Fatalf("a signed act has another form: %v", err)
 	}
 	raw := slices.Concat(text, []byte("\n\n"), signature)
-	x.try(x.kr, "the signature of a receipt on a release", func() string {
-		x.jp.forge("KR", raw)
-		if n := x.hands(); n != 1 {
-			return fmt.Sprintf("%d acts are taken", n)
-		}
-		because, _ := x.kr.hears(act.DigestOf(raw))
-		return why(because)
-	})
+	x.tryForged("the signature of a receipt on a release", raw)
 }
 
 func mixedNumbers(x *attempt) {
