@@ -343,7 +343,7 @@ func (o *Office) consider(tx *ledger.Tx, from act.Party, channel string, a act.A
 		p = nil
 	}
 	judged := a.At.Time
-	if ok && ruling.Late(p, judged, came) {
+	if ok && ruling.Overdue(p, judged, came) {
 		judged = at
 	}
 	if _, now, _, err := o.Catalogue.Pact(tx, a.Pact, judged); err != nil {

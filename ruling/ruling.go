@@ -101,7 +101,7 @@ type movement struct {
 	blocked  string
 	consents []product.Consent
 	now      time.Time
-	late     bool // now is when it came, after its receipt was due
+	overdue  bool // now is when it came, after its receipt was due
 }
 
 // Hub is who passes a product on, on its way.
@@ -161,7 +161,7 @@ func (g *gates) inForce(f movement) {
 	phase := g.p.Stands(*f.life, f.now)
 	switch {
 	case phase.Transfers():
-	case f.late:
+	case f.overdue:
 		g.shut(pact.InForce, cureOf(phase), "it came after its receipt was due, when the pact was not in force: it was ", string(phase))
 	default:
 		g.shut(pact.InForce, cureOf(phase), "the pact is not in force: it is ", string(phase))
@@ -180,7 +180,7 @@ func (g *gates) consented(f movement) {
 				continue
 			}
 			cure := "ask " + string(o) + " for an approval that names product, recipient, purpose and expiry"
-			if f.late {
+			if f.overdue {
 				g.shut(pact.ThirdParty, cure, "it came after its receipt was due, when no written approval of ", string(o), " was good for it")
 				continue
 			}
@@ -189,9 +189,9 @@ func (g *gates) consented(f movement) {
 	}
 }
 
-// Late reports whether what is dated made comes after its receipt was due under p:
+// Overdue reports whether what is dated made comes after its receipt was due under p:
 // it is then judged by when it came, too (R35).
-func Late(p *pact.Pact, made, came time.Time) bool { return came.After(made.Add(p.Receipt.Within)) }
+func Overdue(p *pact.Pact, made, came time.Time) bool { return came.After(made.Add(p.Receipt.Within)) }
 
 // reaches asks whether a product may go to one recipient by this way.
 func (g *gates) reaches(f movement, to act.Party, rank int, known bool) {
@@ -638,7 +638,7 @@ func Accept(f *AcceptFacts) Ruling {
 		g.named(m, origins, l.Of)
 	}
 	// But its date proves nothing once its receipt is overdue: what it rests on must then hold still.
-	if moved.now, moved.late = f.Now, true; g.failed == nil && Late(f.Pact, made, f.Came) {
+	if moved.now, moved.overdue = f.Now, true; g.failed == nil && Overdue(f.Pact, made, f.Came) {
 		g.inForce(moved)
 		g.consented(moved)
 	}

@@ -36,7 +36,7 @@ func (c *demoCmd) Run(a *app) error {
 			c.Folder += "-hub"
 		}
 	}
-	if home, err := os.UserHomeDir(); a.KeyFile != "" || err == nil && a.Dir != filepath.Join(home, ".local", "share", "entente") {
+	if usual := defaultDir(); a.KeyFile != "" || usual != "" && a.Dir != usual {
 		return &desk.Problem{Kind: "invalid", Text: "the demo makes nodes and keys of its own: leave --dir and --key-file out, and ENTENTE_DIR and ENTENTE_KEY_FILE unset; --folder names its folder"}
 	}
 	f, ok := a.out.(*os.File)

@@ -114,8 +114,8 @@ func run(args []string, in io.Reader, out, errs io.Writer) int {
 	if exited >= 0 {
 		return exited
 	}
-	if home, err := os.UserHomeDir(); err == nil && c.Dir == "" {
-		c.Dir = filepath.Join(home, ".local", "share", "entente")
+	if c.Dir == "" {
+		c.Dir = defaultDir()
 	}
 	a := &app{&c, ctx, in, out, errs, p}
 	if err != nil {
@@ -137,6 +137,15 @@ type answered int
 
 // Error implements error.
 func (a answered) Error() string { return fmt.Sprintf("answered, with exit code %d", int(a)) }
+
+// defaultDir is the data folder where none is named; empty: there is no home.
+func defaultDir() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(home, ".local", "share", "entente")
+}
 
 // path reads what names a file or a folder. Nothing names none: kong takes it for the
 // folder that one is in.
